@@ -1,0 +1,210 @@
+"""The one permission page: which role may do what. Which rows it may do it to is ``visible_to``."""
+
+from enum import StrEnum
+
+from qiantang_nest.core.i18n import _l
+
+
+class Role(StrEnum):
+    """The roles of design §1; a person may hold several and acts in one at a time."""
+
+    VILLAGER = "villager"
+    EMPLOYER_MANAGER = "employer_manager"
+    EMPLOYER_STAFF = "employer_staff"
+    VILLAGE_CLERK = "village_clerk"
+    STREET_OFFICER = "street_officer"
+    DISTRICT_OFFICER = "district_officer"
+    SYSTEM_ADMIN = "system_admin"
+    SECURITY_ADMIN = "security_admin"
+    AUDIT_ADMIN = "audit_admin"
+
+
+ROLE_LABELS = {
+    Role.VILLAGER: _l("村民"),
+    Role.EMPLOYER_MANAGER: _l("企业负责人"),
+    Role.EMPLOYER_STAFF: _l("企业经办"),
+    Role.VILLAGE_CLERK: _l("村管理员"),
+    Role.STREET_OFFICER: _l("街道"),
+    Role.DISTRICT_OFFICER: _l("区"),
+    Role.SYSTEM_ADMIN: _l("系统管理员"),
+    Role.SECURITY_ADMIN: _l("安全管理员"),
+    Role.AUDIT_ADMIN: _l("审计管理员"),
+}
+
+SECOND_FACTOR_ROLES = frozenset(
+    {
+        Role.VILLAGE_CLERK,
+        Role.STREET_OFFICER,
+        Role.DISTRICT_OFFICER,
+        Role.SYSTEM_ADMIN,
+        Role.SECURITY_ADMIN,
+        Role.AUDIT_ADMIN,
+    }
+)
+"""Roles that must pass a time-based one-time code (等保 2.0 level 3, 8.1.4.1)."""
+
+
+class Permission(StrEnum):
+    """Verbs. ``<package>.<verb>``; reading and writing are apart."""
+
+    # housing
+    HOUSE_LIST_OWN = "housing.list_own"
+    """List and edit the actor's own houses and rooms."""
+    HOUSE_READ = "housing.read"
+    HOUSE_MANAGE = "housing.manage"
+    """Keep the houses of a village: households, houses, rooms, documents, proxy work, Excel import."""
+    LISTING_DECIDE = "housing.decide_listing"
+    SAFETY_RECORD = "housing.record_safety"
+    """Record inspections, hazards and danger."""
+    CAPACITY_SET = "housing.set_capacity"
+    OWNER_REVEAL = "housing.reveal_owner"
+    # enterprises
+    ENTERPRISE_REGISTER = "enterprises.register"
+    ENTERPRISE_READ = "enterprises.read"
+    ENTERPRISE_MANAGE = "enterprises.manage"
+    ENTERPRISE_VERIFY = "enterprises.verify"
+    # bookings
+    HOLD = "bookings.hold"
+    HOLD_ANSWER = "bookings.answer"
+    BOOKING_CONFIRM = "bookings.confirm"
+    BOOKING_READ = "bookings.read"
+    # occupancy
+    LEASE_READ = "occupancy.read_lease"
+    LEASE_SIGN = "occupancy.sign_lease"
+    LEASE_FILE = "occupancy.file_lease"
+    STAY_READ = "occupancy.read_stays"
+    STAY_MANAGE = "occupancy.manage_stays"
+    WORKER_REVEAL = "occupancy.reveal_worker"
+    REGISTRATION_RECORD = "occupancy.record_registration"
+    ROOM_CLOSE = "occupancy.close_room"
+    # billing
+    BILL_READ = "billing.read"
+    PAYMENT_RECORD = "billing.record_payment"
+    PAYMENT_CONFIRM = "billing.confirm_payment"
+    ARREARS_READ = "billing.read_arrears"
+    # reports and geography
+    OCCUPANCY_READ = "reports.read_occupancy"
+    OCCUPANCY_EXPORT = "reports.export_occupancy"
+    VILLAGE_PLACE = "geography.place_village"
+    # accounts
+    MEMBERS_MANAGE = "accounts.manage_members"
+    """Invite and remove colleagues of one's own enterprise."""
+    ACCOUNTS_CREATE = "accounts.create"
+    ROLES_GRANT = "accounts.grant_roles"
+    SECURITY_READ = "accounts.read_security"
+    AUDIT_READ = "accounts.read_audit"
+    SETTINGS_MANAGE = "accounts.manage_settings"
+
+
+P = Permission
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VILLAGER: frozenset(
+        {
+            P.HOUSE_LIST_OWN,
+            P.HOUSE_READ,
+            P.HOLD_ANSWER,
+            P.BOOKING_READ,
+            P.LEASE_READ,
+            P.LEASE_SIGN,
+            P.STAY_READ,
+            P.ROOM_CLOSE,
+            P.BILL_READ,
+            P.PAYMENT_RECORD,
+            P.PAYMENT_CONFIRM,
+            P.OCCUPANCY_READ,
+        }
+    ),
+    Role.EMPLOYER_MANAGER: frozenset(
+        {
+            P.ENTERPRISE_READ,
+            P.ENTERPRISE_MANAGE,
+            P.HOLD,
+            P.BOOKING_CONFIRM,
+            P.BOOKING_READ,
+            P.LEASE_READ,
+            P.LEASE_SIGN,
+            P.STAY_READ,
+            P.STAY_MANAGE,
+            P.WORKER_REVEAL,
+            P.BILL_READ,
+            P.PAYMENT_RECORD,
+            P.OCCUPANCY_READ,
+            P.MEMBERS_MANAGE,
+        }
+    ),
+    Role.EMPLOYER_STAFF: frozenset(
+        {
+            P.ENTERPRISE_READ,
+            P.HOLD,
+            P.BOOKING_READ,
+            P.LEASE_READ,
+            P.STAY_READ,
+            P.STAY_MANAGE,
+            P.BILL_READ,
+            P.PAYMENT_RECORD,
+            P.OCCUPANCY_READ,
+        }
+    ),
+    Role.VILLAGE_CLERK: frozenset(
+        {
+            P.HOUSE_READ,
+            P.HOUSE_MANAGE,
+            P.LISTING_DECIDE,
+            P.SAFETY_RECORD,
+            P.OWNER_REVEAL,
+            P.ENTERPRISE_READ,
+            P.HOLD_ANSWER,
+            P.BOOKING_READ,
+            P.LEASE_READ,
+            P.LEASE_SIGN,
+            P.LEASE_FILE,
+            P.STAY_READ,
+            P.STAY_MANAGE,
+            P.WORKER_REVEAL,
+            P.REGISTRATION_RECORD,
+            P.ROOM_CLOSE,
+            P.BILL_READ,
+            P.PAYMENT_RECORD,
+            P.PAYMENT_CONFIRM,
+            P.ARREARS_READ,
+            P.OCCUPANCY_READ,
+            P.OCCUPANCY_EXPORT,
+            P.VILLAGE_PLACE,
+        }
+    ),
+    Role.STREET_OFFICER: frozenset(
+        {
+            P.HOUSE_READ,
+            P.SAFETY_RECORD,
+            P.ENTERPRISE_READ,
+            P.ENTERPRISE_VERIFY,
+            P.BOOKING_READ,
+            P.LEASE_READ,
+            P.STAY_READ,
+            P.WORKER_REVEAL,
+            P.ARREARS_READ,
+            P.OCCUPANCY_READ,
+            P.OCCUPANCY_EXPORT,
+            P.VILLAGE_PLACE,
+        }
+    ),
+    Role.DISTRICT_OFFICER: frozenset(
+        {
+            P.HOUSE_READ,
+            P.ENTERPRISE_READ,
+            P.CAPACITY_SET,
+            P.ARREARS_READ,
+            P.OCCUPANCY_READ,
+            P.OCCUPANCY_EXPORT,
+        }
+    ),
+    Role.SYSTEM_ADMIN: frozenset({P.ACCOUNTS_CREATE, P.SETTINGS_MANAGE}),
+    Role.SECURITY_ADMIN: frozenset({P.ROLES_GRANT, P.SECURITY_READ}),
+    Role.AUDIT_ADMIN: frozenset({P.AUDIT_READ, P.SECURITY_READ}),
+}
+
+
+def may(role: str, permission: str) -> bool:
+    """Whether a role holds a permission; unknown roles hold none."""
+    return role in ROLE_PERMISSIONS and permission in ROLE_PERMISSIONS[Role(role)]

@@ -1,0 +1,1 @@
+"""Bills, payments, receipts; every fen explained."""

@@ -1,0 +1,193 @@
+"""Bills, what was paid on them, and receipts. Issued bills never change (trigger); only ``paid_fen`` moves."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.sql import func
+
+from qiantang_nest.core.db import Base
+from qiantang_nest.enterprises.models import Enterprise
+from qiantang_nest.housing.models import Owner, Room
+from qiantang_nest.occupancy.models import Lease, LeaseRoom
+
+
+class Bill(Base):
+    """What one employer owes one lessor under one lease: a rent period, or the deposit (``seq`` 0)."""
+
+    __tablename__ = "bill"
+    __table_args__ = (
+        CheckConstraint("kind IN ('rent', 'deposit')", name="kind_known"),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("paid_fen BETWEEN 0 AND amount_fen", name="paid_within_amount"),
+        CheckConstraint("ends_on > starts_on", name="period_forward"),
+        CheckConstraint("voided_at IS NULL OR paid_fen = 0", name="void_unpaid"),
+        Index(
+            "uq_bill_once", "lease_id", "kind", "seq", unique=True, postgresql_where=text("voided_at IS NULL")
+        ),
+        Index("ix_bill_enterprise_id_starts_on", "enterprise_id", "starts_on"),
+        Index("ix_bill_owner_id_starts_on", "owner_id", "starts_on"),
+        Index(
+            "ix_bill_open",
+            "village_code",
+            "due_on",
+            postgresql_where=text("voided_at IS NULL AND paid_fen < amount_fen"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    lease_id: Mapped[int] = mapped_column(ForeignKey("lease.id"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"))
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    kind: Mapped[str]
+    seq: Mapped[int]
+    """Number of the period in the lease, from 1; 0 for the deposit."""
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    issued_on: Mapped[date]
+    due_on: Mapped[date]
+    amount_fen: Mapped[int]
+    paid_fen: Mapped[int] = mapped_column(server_default=text("0"))
+    """Sum of the allocations; kept here so that open bills can be found by index."""
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str | None]
+
+    lease: Mapped[Lease] = relationship()
+    owner: Mapped[Owner] = relationship()
+    enterprise: Mapped[Enterprise] = relationship()
+
+
+class BillLine(Base):
+    """One room's share of a bill; says itself how the sum came about (``billing.rules.explain``)."""
+
+    __tablename__ = "bill_line"
+    __table_args__ = (
+        CheckConstraint("amount_fen >= 0", name="amount_not_negative"),
+        CheckConstraint("ends_on > starts_on AND days = ends_on - starts_on", name="days_of_period"),
+        Index("ix_bill_line_bill_id", "bill_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"))
+    room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    days: Mapped[int]
+    base_days: Mapped[int]
+    """Days the month's rent is divided by; equal to ``days`` for a whole period."""
+    whole: Mapped[bool]
+    rate_fen: Mapped[int]
+    """Rent of the room a month (deposit: the month's rent it equals)."""
+    amount_fen: Mapped[int]
+
+    bill: Mapped[Bill] = relationship()
+    room: Mapped[Room] = relationship()
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+
+class RemarkCode(Base):
+    """The code an employer writes into the transfer of one month to one payee."""
+
+    __tablename__ = "remark_code"
+    __table_args__ = (
+        UniqueConstraint("enterprise_id", "owner_id", "month", name="uq_remark_code_payee_month"),
+        CheckConstraint("extract(day from month) = 1", name="first_of_month"),
+    )
+
+    code: Mapped[str] = mapped_column(primary_key=True)
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"))
+    month: Mapped[date]
+
+
+class Payment(Base):
+    """Money that went from an employer to a lessor outside the platform, as somebody recorded it.
+
+    What the payee (or the clerk for the payee) records counts at once; what the employer records counts when
+    the payee confirms it.
+    """
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        CheckConstraint("state IN ('claimed', 'confirmed', 'rejected')", name="state_known"),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name="method_known"),
+        CheckConstraint("unallocated_fen BETWEEN 0 AND amount_fen", name="unallocated_within_amount"),
+        Index(
+            "uq_payment_serial",
+            "owner_id",
+            "method",
+            "serial",
+            unique=True,
+            postgresql_where=text("serial <> '' AND state <> 'rejected'"),
+        ),
+        Index("ix_payment_enterprise_id_paid_on", "enterprise_id", "paid_on"),
+        Index("ix_payment_owner_id_paid_on", "owner_id", "paid_on"),
+        Index("ix_payment_village_claimed", "village_code", postgresql_where=text("state = 'claimed'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    amount_fen: Mapped[int]
+    unallocated_fen: Mapped[int]
+    """Over-payment: visible credit."""
+    paid_on: Mapped[date]
+    method: Mapped[str]
+    serial: Mapped[str] = mapped_column(server_default=text("''"))
+    note: Mapped[str] = mapped_column(server_default=text("''"))
+    slip_media_name: Mapped[str | None]
+    state: Mapped[str]
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    recorded_role: Mapped[str]
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    decided_at: Mapped[datetime | None]
+    reject_reason: Mapped[str | None]
+
+    owner: Mapped[Owner] = relationship(foreign_keys=[owner_id])
+    enterprise: Mapped[Enterprise] = relationship()
+
+
+class PaymentAllocation(Base):
+    """The part of a payment that settles (part of) a bill."""
+
+    __tablename__ = "payment_allocation"
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        UniqueConstraint("payment_id", "bill_id", name="uq_payment_allocation_pair"),
+        Index("ix_payment_allocation_bill_id", "bill_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
+    amount_fen: Mapped[int]
+    allocated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    payment: Mapped[Payment] = relationship()
+    bill: Mapped[Bill] = relationship()
+
+
+class Receipt(Base):
+    """收据 for a confirmed payment; not a tax invoice. Voided ones stay visible."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (
+        Index("uq_receipt_live", "payment_id", unique=True, postgresql_where=text("voided_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
+    issued_on: Mapped[date]
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str | None]
+
+    payment: Mapped[Payment] = relationship()

@@ -1,0 +1,1 @@
+"""Search, hold, answers of the owners, booking, signing."""

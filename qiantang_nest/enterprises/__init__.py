@@ -1,0 +1,1 @@
+"""Employers, their worksites and their workers."""

@@ -1,0 +1,1 @@
+"""Streets, villages, distances and coordinate systems."""

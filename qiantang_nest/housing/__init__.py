@@ -1,0 +1,1 @@
+"""Households, houses, rooms, photographs, documents, inspections, the listing gate."""

@@ -1,0 +1,1 @@
+"""Append-only double entry; every row moves one sum from one account to another."""

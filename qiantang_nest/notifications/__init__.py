@@ -1,0 +1,1 @@
+"""What leaves the system (outbox) and what a person finds in the message centre."""

@@ -1,0 +1,1 @@
+"""Room claims, leases, stays and the registrations that arrivals and departures make due."""

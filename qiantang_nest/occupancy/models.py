@@ -1,0 +1,297 @@
+"""THE row that says a room is taken, the leases behind it, and who sleeps where."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, column, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.sql import func
+
+from qiantang_nest.core.db import Base, refuse_as
+from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.i18n import _l
+from qiantang_nest.enterprises.models import Enterprise, Worker
+from qiantang_nest.housing.models import Owner, Room
+
+ACTIVE_CLAIM = "state IN ('held', 'leased', 'closed')"
+
+
+class RoomTaken(DomainError):
+    """Somebody else took the room for one of the days."""
+
+
+class BedTaken(DomainError):
+    """Another worker has the bed on one of the days."""
+
+
+class WorkerHoused(DomainError):
+    """The worker already has a bed on one of the days."""
+
+
+class MixedRoom(DomainError):
+    """Men and women, or a couple and others, would share a room."""
+
+
+class RoomClaim(Base):
+    """A room is taken from ``starts_on`` up to, not including, ``ends_on``.
+
+    ``held`` until ``held_until`` (an expired hold is free whether or not anything has swept it), ``leased``,
+    ``closed`` (repair, own use), ``released`` (history; blocks nothing).
+    """
+
+    __tablename__ = "room_claim"
+    __table_args__ = (
+        CheckConstraint("state IN ('held', 'leased', 'closed', 'released')", name="state_known"),
+        CheckConstraint("ends_on > starts_on", name="period_forward"),
+        CheckConstraint("(state = 'held') <= (held_until IS NOT NULL)", name="hold_has_end"),
+        ExcludeConstraint(
+            (column("room_id"), "="),
+            (text("daterange(starts_on, ends_on)"), "&&"),
+            name="room_claim_no_overlap",
+            using="gist",
+            where=text(ACTIVE_CLAIM),
+        ),
+        # The probe of the search: live claims of a room never overlap, so the last one that starts before
+        # the wanted end is the only one that can reach past the wanted start.
+        Index(
+            "ix_room_claim_probe",
+            "room_id",
+            "starts_on",
+            postgresql_include=["ends_on", "held_until"],
+            postgresql_where=text(ACTIVE_CLAIM),
+        ),
+        Index("ix_room_claim_held_until", "held_until", postgresql_where=text("state = 'held'")),
+        # Occupancy of a village over time, without touching the table.
+        Index(
+            "ix_room_claim_village",
+            "village_code",
+            "starts_on",
+            postgresql_include=["ends_on", "state", "room_id"],
+            postgresql_where=text(ACTIVE_CLAIM),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    state: Mapped[str]
+    held_until: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    """Why a room is closed."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    room: Mapped[Room] = relationship()
+
+
+class Lease(Base):
+    """One contract between one lessor and one employer for rooms of one booking.
+
+    Terms follow 住房租赁条例 art. 10 and the SAMR model lease; sums in fen, ``late_fee_permyriad`` is
+    1/10,000 of the unpaid principal a day.
+    """
+
+    __tablename__ = "lease"
+    __table_args__ = (
+        CheckConstraint("mode IN ('direct', 'sublet', 'mandate')", name="mode_known"),
+        CheckConstraint("state IN ('drafted', 'signed', 'cancelled', 'ended')", name="state_known"),
+        CheckConstraint("convention IN ('anchor', 'calendar')", name="convention_known"),
+        CheckConstraint("proration IN ('actual', '30')", name="proration_known"),
+        CheckConstraint("filing_state IN ('none', 'submitted', 'filed', 'returned')", name="filing_known"),
+        CheckConstraint("utilities_by IN ('lessee', 'lessor')", name="utilities_known"),
+        # Civil Code art. 705: at most 20 years.
+        CheckConstraint(
+            "ends_on > starts_on AND ends_on <= starts_on + interval '20 years'", name="term_lawful"
+        ),
+        CheckConstraint("(state = 'drafted') <= (signed_on IS NULL)", name="draft_unsigned"),
+        Index("ix_lease_owner_id", "owner_id"),
+        Index("ix_lease_enterprise_id", "enterprise_id"),
+        Index("ix_lease_village_code_state", "village_code", "state"),
+        Index("ix_lease_running", "starts_on", "ends_on", postgresql_where=text("state = 'signed'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(unique=True)
+    mode: Mapped[str] = mapped_column(server_default=text("'direct'"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"))
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    convention: Mapped[str] = mapped_column(server_default=text("'anchor'"))
+    proration: Mapped[str] = mapped_column(server_default=text("'actual'"))
+    bill_lead_days: Mapped[int] = mapped_column(server_default=text("7"))
+    grace_days: Mapped[int] = mapped_column(server_default=text("5"))
+    deposit_fen: Mapped[int]
+    deposit_return_days: Mapped[int] = mapped_column(server_default=text("7"))
+    late_fee_permyriad: Mapped[int] = mapped_column(server_default=text("5"))
+    notice_days: Mapped[int] = mapped_column(server_default=text("30"))
+    utilities_by: Mapped[str] = mapped_column(server_default=text("'lessee'"))
+    state: Mapped[str] = mapped_column(server_default=text("'drafted'"))
+    document_sha256: Mapped[str | None]
+    """Of the PDF both sides sign; the file lies in the media store under this name."""
+    signed_on: Mapped[date | None]
+    ended_on: Mapped[date | None]
+    end_reason: Mapped[str | None]
+    filing_state: Mapped[str] = mapped_column(server_default=text("'none'"))
+    filing_number: Mapped[str | None]
+    filed_on: Mapped[date | None]
+    filed_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    owner: Mapped[Owner] = relationship()
+    enterprise: Mapped[Enterprise] = relationship()
+
+
+class LeaseRoom(Base):
+    """One room of a lease, its rent a month and its days; ends early when the room goes back early."""
+
+    __tablename__ = "lease_room"
+    __table_args__ = (
+        CheckConstraint("ends_on > starts_on", name="period_forward"),
+        CheckConstraint("rent_fen > 0", name="rent_positive"),
+        Index("ix_lease_room_lease_id", "lease_id"),
+        Index("ix_lease_room_room_id", "room_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_id: Mapped[int] = mapped_column(ForeignKey("lease.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("room_claim.id"), unique=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
+    rent_fen: Mapped[int]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+
+    lease: Mapped[Lease] = relationship()
+    room: Mapped[Room] = relationship()
+
+
+class LeaseSignature(Base):
+    """One side's signature: who, when, over which document, by a code sent to which phone."""
+
+    __tablename__ = "lease_signature"
+    __table_args__ = (
+        UniqueConstraint("lease_id", "side", name="uq_lease_signature_side"),
+        CheckConstraint("side IN ('lessor', 'lessee')", name="side_known"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_id: Mapped[int] = mapped_column(ForeignKey("lease.id"))
+    side: Mapped[str]
+    user_id: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk signs as the household's proxy."""
+    document_sha256: Mapped[str]
+    sms_code_id: Mapped[int | None] = mapped_column(ForeignKey("sms_code.id"), unique=True)
+    """The used code, bound to phone, purpose and document; None only for leases taken over from paper."""
+    signed_at: Mapped[datetime]
+
+
+class Stay(Base):
+    """One worker in one bed from ``starts_on`` up to, not including, ``ends_on``.
+
+    Until arrival it is a plan; ``arrived_on`` is set at check-in, ``left_on`` at check-out, which also
+    shortens ``ends_on``. ``companion_key`` is 1 for men, 2 for women, 1000 + a couple's key for couples:
+    all who share a room on a day have the same one.
+    """
+
+    __tablename__ = "stay"
+    __table_args__ = (
+        CheckConstraint("ends_on > starts_on OR cancelled_at IS NOT NULL", name="period_forward"),
+        CheckConstraint("bed_no BETWEEN 1 AND 20", name="bed_no_sensible"),
+        CheckConstraint("left_on IS NULL OR (arrived_on IS NOT NULL AND left_on = ends_on)", name="left"),
+        CheckConstraint("arrived_on IS NULL OR arrived_on = starts_on", name="arrived_at_start"),
+        ExcludeConstraint(
+            (column("room_id"), "="),
+            (column("bed_no"), "="),
+            (text("daterange(starts_on, ends_on)"), "&&"),
+            name="stay_one_worker_a_bed",
+            using="gist",
+            where=text("cancelled_at IS NULL"),
+        ),
+        ExcludeConstraint(
+            (column("worker_id"), "="),
+            (text("daterange(starts_on, ends_on)"), "&&"),
+            name="stay_one_bed_a_worker",
+            using="gist",
+            where=text("cancelled_at IS NULL"),
+        ),
+        ExcludeConstraint(
+            (column("room_id"), "="),
+            (column("companion_key"), "<>"),
+            (text("daterange(starts_on, ends_on)"), "&&"),
+            name="stay_no_mixed_room",
+            using="gist",
+            where=text("cancelled_at IS NULL"),
+        ),
+        Index("ix_stay_lease_room_id", "lease_room_id"),
+        Index("ix_stay_enterprise_id_ends_on", "enterprise_id", "ends_on"),
+        Index(
+            "ix_stay_village",
+            "village_code",
+            "starts_on",
+            postgresql_include=["ends_on", "room_id"],
+            postgresql_where=text("cancelled_at IS NULL AND arrived_on IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    worker_id: Mapped[int] = mapped_column(ForeignKey("worker.id"))
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"))
+    bed_no: Mapped[int]
+    companion_key: Mapped[int]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    arrived_on: Mapped[date | None]
+    left_on: Mapped[date | None]
+    cancelled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    worker: Mapped[Worker] = relationship()
+    room: Mapped[Room] = relationship()
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+
+class Registration(Base):
+    """The report to the police of one arrival or departure, due in three working days.
+
+    浙江省流动人口居住登记条例 art. 8–9; days counted by ``core.workdays``.
+    """
+
+    __tablename__ = "registration"
+    __table_args__ = (
+        UniqueConstraint("stay_id", "kind", name="uq_registration_once"),
+        CheckConstraint("kind IN ('arrival', 'departure')", name="kind_known"),
+        Index("ix_registration_open", "village_code", "due_on", postgresql_where=text("done_on IS NULL")),
+        Index("ix_registration_village_code_happened_on", "village_code", "happened_on"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stay_id: Mapped[int] = mapped_column(ForeignKey("stay.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    kind: Mapped[str]
+    happened_on: Mapped[date]
+    due_on: Mapped[date]
+    done_on: Mapped[date | None]
+    reference: Mapped[str] = mapped_column(server_default=text("''"))
+    done_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+
+    stay: Mapped[Stay] = relationship()
+
+
+refuse_as(
+    "room_claim_no_overlap",
+    RoomTaken,
+    _l("手慢了：其中有房间刚被别家订走，这一单没有改动任何东西。请重新看看还有哪些空房。"),
+)
+refuse_as("stay_one_worker_a_bed", BedTaken, _l("这张床在这几天已经有人住，请换一张床或改日期。"))
+refuse_as("stay_one_bed_a_worker", WorkerHoused, _l("这位员工在这几天已经安排了床位，请先办退房或改日期。"))
+refuse_as(
+    "stay_no_mixed_room",
+    MixedRoom,
+    _l("同一间房不能男女混住，夫妻房也不能安排别人。请换一间房。"),
+)

@@ -1,0 +1,1 @@
+"""Read-only figures: occupancy per village, street and district."""
