@@ -1,7 +1,7 @@
 """Configuration from the environment: typed, read once, refusing nonsense.
 
-See docs/operations.md for every variable. In development missing keys are generated into ``instance/keys.json``;
-production (``QIANTANG_ENV=production``) refuses to start without its own.
+See docs/operations.md for every variable. In development missing keys are generated into
+``instance/keys.json``; production (``QIANTANG_ENV=production``) refuses to start without its own.
 """
 
 import json
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Self
+
+from qiantang_nest.core.postgres_server import PostgresServerError, database_url_from_instance
 
 from qiantang_nest.core.settings import Settings
 
@@ -102,10 +104,9 @@ def _psycopg(url: str) -> str:
 def _embedded_url(instance: Path, which: str) -> str:
     """The address of the embedded server, as its launcher left it; "" when it was never started."""
     try:
-        found = json.loads((instance / "postgres.json").read_text())
-    except FileNotFoundError:
+        return database_url_from_instance(instance, owner=which == "owner_url")
+    except PostgresServerError:
         return ""
-    return str(found[which])
 
 
 def _keys(env: Mapping[str, str], instance: Path, production: bool) -> dict[str, str]:

@@ -11,14 +11,51 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from qiantang_nest import cli, navigation
+from qiantang_nest.accounts import models as accounts_models
 from qiantang_nest.accounts import views as accounts
-from qiantang_nest.core import access, clock, templating, web
+from qiantang_nest.billing import models as billing_models
+from qiantang_nest.billing import views as billing
+from qiantang_nest.bookings import models as bookings_models
+from qiantang_nest.bookings import views as bookings
+from qiantang_nest.core import access, audit, clock, numbering, templating, web
 from qiantang_nest.core.crypto import Keyring, use_keyring
 from qiantang_nest.core.db import db
 from qiantang_nest.core.i18n import DEFAULT_LOCALE
 from qiantang_nest.core.settings import Settings
+from qiantang_nest.enterprises import views as enterprises
+from qiantang_nest.geography import models as geography_models
+from qiantang_nest.geography import views as geography
+from qiantang_nest.housing import views as housing
+from qiantang_nest.ledger import models as ledger_models
+from qiantang_nest.notifications import models as notifications_models
+from qiantang_nest.occupancy import views as occupancy
+from qiantang_nest.reports import views as reports
+from qiantang_nest.spreadsheets import views as spreadsheets
 
-BLUEPRINTS = (accounts.blueprint,)
+BLUEPRINTS = (
+    accounts.preferences,
+    accounts.blueprint,
+    geography.blueprint,
+    housing.blueprint,
+    enterprises.blueprint,
+    occupancy.blueprint,
+    billing.blueprint,
+    bookings.blueprint,
+    reports.blueprint,
+    spreadsheets.blueprint,
+)
+
+MODELS = (
+    accounts_models,
+    billing_models,
+    bookings_models,
+    geography_models,
+    ledger_models,
+    notifications_models,
+    audit,
+    numbering,
+)
+"""Between them they import every table, so that migrations compare the whole."""
 
 
 def create_app(settings: Settings) -> Flask:

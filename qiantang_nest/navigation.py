@@ -1,11 +1,11 @@
-"""What each role finds in its bar, in the order of use. Endpoints by name, so nothing is imported."""
+"""What each role finds in its bar, in the order of use."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from flask import Flask, request, url_for
+from flask import Flask, current_app, request, url_for
 
 from qiantang_nest.accounts.rules import Role
+from qiantang_nest.core.i18n import _l
 from qiantang_nest.core.web import actor_or_none
 
 
@@ -20,34 +20,80 @@ class Item:
     count: int = 0
 
 
-_DESK: dict[str, list[tuple[str, Any, str]]] = {}
-"""role → (endpoint, label, icon)."""
+_EMPLOYER = [
+    ("reports.home", _l("首页"), "home"),
+    ("bookings.search", _l("找房"), "search"),
+    ("bookings.holds", _l("锁定与预订"), "clock"),
+    ("occupancy.leases", _l("租约"), "file-text"),
+    ("occupancy.stays", _l("员工住宿"), "bed"),
+    ("billing.statement", _l("月账单"), "receipt"),
+    ("enterprises.mine", _l("企业资料"), "factory"),
+]
+
+NAVIGATION = {
+    Role.VILLAGER: [
+        ("reports.home", _l("要办"), "flag"),
+        ("housing.my_rooms", _l("我的房"), "house"),
+        ("billing.my_rent", _l("租金"), "yen"),
+        ("reports.my_village", _l("找村里"), "phone"),
+    ],
+    Role.EMPLOYER_MANAGER: [*_EMPLOYER, ("accounts.members", _l("同事"), "users")],
+    Role.EMPLOYER_STAFF: _EMPLOYER,
+    Role.VILLAGE_CLERK: [
+        ("reports.home", _l("今天要办"), "flag"),
+        ("housing.houses", _l("房源"), "house"),
+        ("housing.listings_waiting", _l("上架审核"), "check"),
+        ("bookings.answers", _l("代为答复"), "clock"),
+        ("occupancy.leases", _l("租约"), "file-text"),
+        ("occupancy.stays", _l("入住"), "bed"),
+        ("occupancy.registrations", _l("登记"), "card"),
+        ("billing.village_bills", _l("收租"), "receipt"),
+        ("reports.occupancy", _l("入住统计"), "chart"),
+    ],
+    Role.STREET_OFFICER: [
+        ("reports.occupancy", _l("入住统计"), "chart"),
+        ("housing.houses", _l("房源"), "house"),
+        ("housing.hazards", _l("隐患"), "warning"),
+        ("enterprises.to_verify", _l("企业审核"), "factory"),
+        ("bookings.demands", _l("用房需求"), "search"),
+        ("occupancy.registrations", _l("登记"), "card"),
+        ("billing.arrears", _l("欠租"), "receipt"),
+    ],
+    Role.DISTRICT_OFFICER: [
+        ("reports.occupancy", _l("入住统计"), "chart"),
+        ("housing.houses", _l("房源"), "house"),
+        ("enterprises.index", _l("企业"), "factory"),
+        ("bookings.demands", _l("用房需求"), "search"),
+        ("billing.arrears", _l("欠租"), "receipt"),
+        ("housing.capacity", _l("人数标准"), "users"),
+    ],
+    Role.SYSTEM_ADMIN: [("accounts.users", _l("账号"), "users")],
+    Role.SECURITY_ADMIN: [
+        ("accounts.roles", _l("角色"), "users"),
+        ("accounts.security_events", _l("安全日志"), "file-text"),
+    ],
+    Role.AUDIT_ADMIN: [("accounts.audit_log", _l("审计日志"), "file-text")],
+}
+"""role → (endpoint, label, icon of the sprite)."""
 
 
-def add(role: str, endpoint: str, label: Any, icon: str) -> None:
-    """Place a link in a role's bar; called once per link below."""
-    _DESK.setdefault(role, []).append((endpoint, label, icon))
-
-
-def items() -> list[Item]:
-    """The acting role's links; those whose endpoint exists."""
-    who = actor_or_none()
-    return [] if who is None else _draw(_DESK.get(who.role, []))
-
-
-def _draw(entries: list[tuple[str, Any, str]]) -> list[Item]:
+def items(role: str) -> list[Item]:
+    """A role's links, the one of the present page marked."""
     here = request.endpoint or ""
     return [
         Item(str(label), url_for(endpoint), icon, active=here == endpoint)
-        for endpoint, label, icon in entries
+        for endpoint, label, icon in NAVIGATION[Role(role)]
+        if endpoint in current_app.view_functions
     ]
 
 
 def register(app: Flask) -> None:
-    """Offer ``nav`` and ``tabs`` to the layouts."""
+    """Offer ``nav`` (desk bar) and ``tabs`` (phone tabs) to the layouts."""
 
     @app.context_processor
     def offer_navigation() -> dict[str, object]:
         who = actor_or_none()
-        is_villager = who is not None and who.role == Role.VILLAGER
-        return {"nav": [] if is_villager else items(), "tabs": items() if is_villager else []}
+        if who is None:
+            return {"nav": [], "tabs": []}
+        links = items(who.role)
+        return {"nav": [], "tabs": links} if who.role == Role.VILLAGER else {"nav": links, "tabs": []}

@@ -25,7 +25,7 @@ def create_user(*, name: str, phone: str | None, actor: Actor) -> User:
 
 
 def grant_role(*, user: User, role: Role, scope: str, actor: Actor) -> RoleGrant:
-    """Give a role over a scope (see ``Actor.scope``). The person's sessions end, so that it counts at once."""
+    """Give a role over a scope (see ``Actor.scope``). It counts from the next sign-in or switch."""
     grant = RoleGrant(user_id=user.id, role=role.value, scope=scope, granted_by=actor.user_id)
     db.session.add(grant)
     db.session.flush()

@@ -16,9 +16,8 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.i18n import DEFAULT_LOCALE, LOCALES
 from qiantang_nest.core.web import actor_or_none, is_local_url
 
-blueprint = Blueprint("preferences", __name__)
-
-TOKEN_KEY = "token"  # noqa: S105
+preferences = Blueprint("preferences", __name__)
+blueprint = Blueprint("accounts", __name__)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -79,14 +78,14 @@ def _enforce_access(app: Flask) -> Response | None:
     return None
 
 
-@blueprint.get("/preferences/locale/<locale>")
+@preferences.get("/preferences/locale/<locale>")
 @public
 def set_locale(locale: str) -> Response:
     """Chinese or English, kept in a cookie."""
     return _set_cookie("locale", locale if locale in LOCALES else DEFAULT_LOCALE)
 
 
-@blueprint.get("/preferences/large-type/<int:on>")
+@preferences.get("/preferences/large-type/<int:on>")
 @public
 def set_large_type(on: int) -> Response:
     """大字 on or off, kept in a cookie."""
@@ -123,5 +122,5 @@ def register(app: Flask) -> None:
                 locale=lang,
                 next=request.full_path if request.method == "GET" else "/",
             ),
-            "signed_in": current_user.is_authenticated and TOKEN_KEY is not None,
+            "signed_in": current_user.is_authenticated,
         }

@@ -1,4 +1,4 @@
-"""Bills, what was paid on them, and receipts. Issued bills never change (trigger); only ``paid_fen`` moves."""
+"""Bills, what was paid on them, and receipts. Issued bills never change (trigger) but for ``paid_fen``."""
 
 from datetime import date, datetime
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 
 class Keyring:
-    """The keys in use: ``field_keys`` by id (1–255), the highest id seals; ``hash_key`` never rotates in place."""
+    """The keys in use: ``field_keys`` by id (1–255), the highest id seals; one ``hash_key``."""
 
     def __init__(self, field_keys: Mapping[int, bytes], hash_key: bytes) -> None:
         if not field_keys or any(len(key) != 32 for key in field_keys.values()) or len(hash_key) < 32:

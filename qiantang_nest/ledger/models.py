@@ -15,8 +15,8 @@ class LedgerEntry(Base):
     """A balanced entry between one payer (employer) and one payee (lessor). Append only (trigger).
 
     Debit and credit stand in one row, so balance is a matter of shape rather than of a deferred check.
-    ``receivable`` what the payer owes, ``rent_income`` what the payee earned, ``deposit_due``/``deposit_held``
-    deposits owed and held by the payee, ``bank`` what arrived at the payee's bank, ``credit`` over-payment.
+    ``receivable`` what the payer owes, ``rent_income`` what the payee earned,
+    ``deposit_due``/``deposit_held`` deposits owed and held by the payee, ``bank`` what arrived at the payee's bank, ``credit`` over-payment.
     """
 
     __tablename__ = "ledger_entry"

@@ -1,0 +1,5 @@
+"""Pages of ``billing``."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("billing", __name__)

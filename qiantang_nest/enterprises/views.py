@@ -1,0 +1,5 @@
+"""Pages of ``enterprises``."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("enterprises", __name__)

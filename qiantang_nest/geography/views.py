@@ -1,0 +1,5 @@
+"""Pages of ``geography``."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("geography", __name__)

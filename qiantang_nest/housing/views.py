@@ -1,0 +1,5 @@
+"""Pages of ``housing``."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("housing", __name__)

@@ -1,0 +1,5 @@
+"""Pages of ``occupancy``."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("occupancy", __name__)
