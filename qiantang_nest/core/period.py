@@ -152,17 +152,20 @@ def add_months(anchor: date, months: int) -> date:
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
 
 
-def anchor_periods(period: Period, months: int = 1) -> Iterator[Piece]:
-    """Cut ``period`` into cycles of ``months`` months counted from its first day.
+def anchor_periods(period: Period, months: int = 1, *, anchor: date | None = None) -> Iterator[Piece]:
+    """Cut ``period`` into cycles of ``months`` months counted from ``anchor``, by default its first day.
 
-    Only the last piece can be partial. A period without end yields pieces for as long as dates last.
+    Counted from its own first day only the last piece can be partial; with an earlier anchor (a room that
+    joins a running lease) the first one can be, too. A period without end yields pieces as long as dates last.
 
     Raises:
-        ValueError: ``months`` is below 1.
+        ValueError: ``months`` is below 1, or the anchor lies after the first day.
     """
     if months < 1:
         raise ValueError("a cycle has at least one month")
-    anchor = period.starts_on
+    anchor = period.starts_on if anchor is None else anchor
+    if anchor > period.starts_on:
+        raise ValueError("the anchor lies after the period's first day")
     step = 0
     start = anchor
     while period.ends_on is None or start < period.ends_on:
@@ -170,7 +173,8 @@ def anchor_periods(period: Period, months: int = 1) -> Iterator[Piece]:
         following = add_months(anchor, step)
         if following.year > LAST_YEAR:
             return
-        yield _piece(period, Period(start, following))
+        if following > period.starts_on:
+            yield _piece(period, Period(start, following))
         start = following
 
 

@@ -140,6 +140,15 @@ def test_a_short_last_anchor_month_keeps_its_base() -> None:
     assert last.base == Period(d("2026-02-10"), d("2026-03-10"))
 
 
+def test_a_room_that_joins_a_running_lease_keeps_the_lease_s_months() -> None:
+    first, second = anchor_periods(Period(d("2026-02-20"), d("2026-03-20")), anchor=d("2026-01-10"))
+    assert (first.period, first.whole) == (Period(d("2026-02-20"), d("2026-03-10")), False)
+    assert first.base == Period(d("2026-02-10"), d("2026-03-10"))
+    assert second.base == Period(d("2026-03-10"), d("2026-04-10"))
+    with pytest.raises(ValueError, match="anchor"):
+        next(anchor_periods(Period(d("2026-02-20")), anchor=d("2026-02-21")))
+
+
 def test_calendar_months_cut_both_ends() -> None:
     pieces = list(calendar_periods(Period(d("2026-03-10"), d("2026-05-11"))))
     assert [(inclusive(piece.period), piece.whole, piece.base.days) for piece in pieces] == [
