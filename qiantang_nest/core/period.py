@@ -156,7 +156,8 @@ def anchor_periods(period: Period, months: int = 1, *, anchor: date | None = Non
     """Cut ``period`` into cycles of ``months`` months counted from ``anchor``, by default its first day.
 
     Counted from its own first day only the last piece can be partial; with an earlier anchor (a room that
-    joins a running lease) the first one can be, too. A period without end yields pieces as long as dates last.
+    joins a running lease) the first one can be, too. A period without end yields pieces for as long as dates
+    last.
 
     Raises:
         ValueError: ``months`` is below 1, or the anchor lies after the first day.
