@@ -15,8 +15,9 @@ class LedgerEntry(Base):
     """A balanced entry between one payer (employer) and one payee (lessor). Append only (trigger).
 
     Debit and credit stand in one row, so balance is a matter of shape rather than of a deferred check.
-    ``receivable`` what the payer owes, ``rent_income`` what the payee earned,
-    ``deposit_due``/``deposit_held`` deposits owed and held by the payee, ``bank`` what arrived at the payee's bank, ``credit`` over-payment.
+    ``receivable`` is what the payer owes, ``rent_income`` what the payee earned, ``deposit_due`` and
+    ``deposit_held`` deposits owed to and held by the payee, ``bank`` what arrived at the payee, ``credit``
+    what was paid too much.
     """
 
     __tablename__ = "ledger_entry"
