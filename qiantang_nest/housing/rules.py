@@ -1,7 +1,7 @@
 """What may be let: kinds of rooms, legal capacity, and what a room still lacks before it is offered.
 
-住房租赁条例 art. 7 and 39; 杭州市居住房屋出租安全管理若干规定 (here 若干规定) art. 13–14; 浙江省房屋使用安全管理条例
-art. 15(5), 33. Figures that the district may change arrive as arguments (``CapacityRule``).
+Sources: 住房租赁条例 art. 7 and 39; 杭州市居住房屋出租安全管理若干规定 (below: 若干规定) art. 13–14;
+浙江省房屋使用安全管理条例 art. 15(5) and 33. Figures that the district may change arrive as arguments.
 """
 
 from collections.abc import Collection

@@ -1,0 +1,363 @@
+"""How much rent falls due when, what a line says about itself, and which debt a payment settles.
+
+Sums are integer fen, periods half-open. Sources: domain rulebook 4 and 9; Civil Code 203, 560, 561.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from itertools import groupby
+from typing import NamedTuple, Protocol
+
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.i18n import _
+from qiantang_nest.core.money import format_money, round_half_up, split_largest_remainder
+from qiantang_nest.core.period import Period, Piece, add_months, anchor_periods, calendar_periods
+from qiantang_nest.core.workdays import next_workday_on_or_after
+
+
+class Convention(StrEnum):
+    """Where a lease's months begin: at its own first day, or at the first of each month."""
+
+    ANCHOR = "anchor"
+    CALENDAR = "calendar"
+
+
+class Proration(StrEnum):
+    """What a part of a month divides by: the days of that month, or 30."""
+
+    ACTUAL = "actual"
+    THIRTY = "30"
+
+
+THIRTY_DAYS = 30
+
+
+def prorate(rent_fen: int, piece: Piece, proration: Proration) -> int:
+    """Return the rent in fen for a month cut from a lease.
+
+    A whole month costs the month's rent whatever its length. A part costs rent × days ÷ base, rounded half
+    up, never more than the month's rent. The base is 30, or (``actual``) the days of the month it was cut
+    from: the calendar month, or the whole anchor month (rulebook 9).
+
+    600.00 from 10 to 31 March 2026 → 425.81 by days, 440.00 by 30.
+    """
+    if piece.whole:
+        return rent_fen
+    return min(rent_fen, round_half_up(Fraction(rent_fen * piece.period.days, base_days(piece, proration))))
+
+
+def base_days(piece: Piece, proration: Proration) -> int:
+    """Return the days by which a month's rent is divided for ``piece``; of a whole one, its own days."""
+    return THIRTY_DAYS if proration is Proration.THIRTY and not piece.whole else piece.base.days
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """The terms of one room of a lease that decide its rent lines.
+
+    ``rent_fen`` a month; ``period`` the days of this room; ``anchor_on`` the first day of the lease where
+    the room joined later (default: the room's own); ``cycle_months`` months in one bill; ``bill_lead_days``
+    days from issue to the start of a cycle; ``grace_days`` days from the start of a cycle to its due day.
+
+    Raises:
+        ValueError: the period has no end, or a figure is out of its range.
+    """
+
+    rent_fen: int
+    period: Period
+    convention: Convention = Convention.ANCHOR
+    proration: Proration = Proration.ACTUAL
+    cycle_months: int = 1
+    bill_lead_days: int = 7
+    grace_days: int = 5
+    anchor_on: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.period.ends_on is None:
+            raise ValueError("a schedule needs an end")
+        if self.rent_fen < 0 or self.cycle_months < 1 or self.bill_lead_days < 0 or self.grace_days < 0:
+            raise ValueError("rent and days are not negative, a cycle has at least one month")
+        if self.anchor_on is not None and self.anchor_on > self.period.starts_on:
+            raise ValueError("the anchor lies after the room's first day")
+
+
+class RentLine(Protocol):
+    """What a line must know to explain itself; bill lines and scheduled pieces both do."""
+
+    @property
+    def starts_on(self) -> date: ...
+    @property
+    def ends_on(self) -> date: ...
+    @property
+    def whole(self) -> bool: ...
+    @property
+    def days(self) -> int: ...
+    @property
+    def base_days(self) -> int: ...
+    @property
+    def rate_fen(self) -> int: ...
+    @property
+    def amount_fen(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledPiece:
+    """One month of rent of one room, as it will stand on a bill.
+
+    ``seq`` numbers the cycles of the lease from 1; pieces of the rooms of one lease with the same ``seq``
+    belong on one bill and share ``issue_on`` and ``due_on``.
+    """
+
+    seq: int
+    period: Period
+    whole: bool
+    days: int
+    base_days: int
+    rate_fen: int
+    amount_fen: int
+    issue_on: date
+    due_on: date
+
+    @property
+    def starts_on(self) -> date:
+        """First day."""
+        return self.period.starts_on
+
+    @property
+    def ends_on(self) -> date:
+        """The day after the last."""
+        return self.starts_on + timedelta(days=self.days)
+
+
+def schedule(terms: LeaseTerms) -> list[ScheduledPiece]:
+    """Return the rent lines of one room of a lease, month by month, in order.
+
+    Pieces tile the period without gap or overlap. A bill covers ``cycle_months`` months counted from the
+    lease's first day (``anchor``) or from the first of its first month (``calendar``). It is issued
+    ``bill_lead_days`` before its first day and due ``grace_days`` after it, moved to the next workday if
+    that is none (Civil Code 203). Whether that year's holidays are known: ``core.workdays.calendar_known``.
+    """
+    anchor = terms.period.starts_on if terms.anchor_on is None else terms.anchor_on
+    pieces = (
+        anchor_periods(terms.period, anchor=anchor)
+        if terms.convention is Convention.ANCHOR
+        else calendar_periods(terms.period)
+    )
+    scheduled = []
+    for piece in pieces:
+        months = _months_from(anchor, piece.base.starts_on)
+        cycle = months // terms.cycle_months
+        first_day = max(_cycle_start(terms, anchor, cycle), terms.period.starts_on)
+        scheduled.append(
+            ScheduledPiece(
+                seq=cycle + 1,
+                period=piece.period,
+                whole=piece.whole,
+                days=piece.period.days,
+                base_days=base_days(piece, terms.proration),
+                rate_fen=terms.rent_fen,
+                amount_fen=prorate(terms.rent_fen, piece, terms.proration),
+                issue_on=first_day - timedelta(days=terms.bill_lead_days),
+                due_on=due_date(first_day, terms.grace_days),
+            )
+        )
+    return scheduled
+
+
+def _months_from(anchor: date, day: date) -> int:
+    """Months between the months of two days; exact for month starts counted from ``anchor``."""
+    return (day.year - anchor.year) * 12 + day.month - anchor.month
+
+
+def _cycle_start(terms: LeaseTerms, anchor: date, cycle: int) -> date:
+    """The first day of a cycle of the lease."""
+    if terms.convention is Convention.ANCHOR:
+        return add_months(anchor, cycle * terms.cycle_months)
+    return max(add_months(anchor.replace(day=1), cycle * terms.cycle_months), anchor)
+
+
+def due_date(first_day: date, grace_days: int) -> date:
+    """Return the last day to pay without being late: ``grace_days`` on, moved to the next workday."""
+    return next_workday_on_or_after(first_day + timedelta(days=grace_days))
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def explain(line: RentLine, *, this_year: int | None = None) -> str:
+    """Say in plain words how a rent line came about.
+
+    «¥620.00 × 22 天 ÷ 30 天 = ¥454.67，11 月 9 日到 11 月 30 日», or «整月 ¥620.00，…». Days carry their year
+    when the line crosses New Year, or when ``this_year`` is given and it is another.
+    """
+    last = line.ends_on - timedelta(days=1)
+    with_year = line.starts_on.year != last.year or this_year not in (None, last.year)
+    days = _say_day(line.starts_on, with_year)
+    if last != line.starts_on:
+        days = _("%(first)s到 %(last)s", first=days, last=_say_day(last, with_year))
+    if line.whole:
+        return str(_("整月 %(amount)s，%(days)s", amount=format_money(line.amount_fen), days=days))
+    return str(
+        _(
+            "%(rate)s × %(count)s 天 ÷ %(base)s 天 = %(amount)s，%(days)s",
+            rate=format_money(line.rate_fen),
+            count=line.days,
+            base=line.base_days,
+            amount=format_money(line.amount_fen),
+            days=days,
+        )
+    )
+
+
+def explain_deposit(amount_fen: int, rate_fen: int) -> str:
+    """Say in plain words what a deposit line is: so many months' rent, or just its sum."""
+    amount = format_money(amount_fen)
+    if rate_fen > 0 and amount_fen % rate_fen == 0:
+        return str(_("押金 %(amount)s，等于 %(count)s 个月租金", amount=amount, count=amount_fen // rate_fen))
+    return str(_("押金 %(amount)s", amount=amount))
+
+
+def _say_day(day: date, with_year: bool) -> str:
+    if with_year:
+        return str(_("%(year)s 年 %(month)s 月 %(day)s 日", year=day.year, month=day.month, day=day.day))
+    return str(_("%(month)s 月 %(day)s 日", month=day.month, day=day.day))
+
+
+# --- which debt a payment settles -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What is still owed on one bill, in fen.
+
+    ``security`` is higher the better the debt is secured, ``burden`` higher the heavier it weighs on the
+    debtor (its late fee); both 0 where all bills are alike.
+    """
+
+    id: int
+    due_on: date
+    principal_fen: int
+    interest_fen: int = 0
+    costs_fen: int = 0
+    security: int = 0
+    burden: int = 0
+
+    @property
+    def owed_fen(self) -> int:
+        """Costs, interest and principal together."""
+        return self.costs_fen + self.interest_fen + self.principal_fen
+
+
+class Allocated(NamedTuple):
+    """The part of a payment that settles (part of) one debt; ``fen`` is the sum of the other three."""
+
+    debt_id: int
+    fen: int
+    costs_fen: int
+    interest_fen: int
+    principal_fen: int
+
+
+def allocate(
+    amount_fen: int, debts: Iterable[Debt], *, on: date, chosen: Sequence[int] = ()
+) -> tuple[list[Allocated], int]:
+    """Return which debts a payment made on the day ``on`` settles, and what is left of it.
+
+    Order of Civil Code 560: the debts the debtor chose (``chosen`` ids, in that order); then those due,
+    then the least secured, the heaviest, the earliest due; equals pro rata by what each owes in all, odd fen
+    by largest remainder, earlier in ``debts`` first. Within a debt: costs, interest, principal (561).
+    Nothing is settled beyond what is owed: the rest is returned, and is credit.
+
+    Raises:
+        InvalidValue: the amount is not above 0.
+        ValueError: a debt appears twice, owes a negative sum, or a chosen id is unknown.
+    """
+    if amount_fen <= 0:
+        raise InvalidValue(_("收款金额应大于 0"))
+    known = list(debts)
+    by_id = {debt.id: debt for debt in known}
+    if len(by_id) != len(known) or any(
+        min(debt.costs_fen, debt.interest_fen, debt.principal_fen) < 0 for debt in known
+    ):
+        raise ValueError("each debt once, none negative")
+    if not set(chosen) <= set(by_id):
+        raise ValueError("a chosen debt is unknown")
+    groups = [[by_id[debt_id]] for debt_id in dict.fromkeys(chosen)]
+
+    def rank(debt: Debt) -> tuple[bool, int, int, date]:
+        return debt.due_on > on, debt.security, -debt.burden, debt.due_on
+
+    rest = sorted((debt for debt in known if debt.id not in set(chosen)), key=rank)
+    groups += [list(equals) for _rank, equals in groupby(rest, key=rank)]
+
+    allocated = []
+    left = amount_fen
+    for group in groups:
+        owed = [debt.owed_fen for debt in group]
+        paid = min(left, sum(owed))
+        left -= paid
+        for debt, share in zip(group, split_largest_remainder(paid, owed), strict=True):
+            if share:
+                costs = min(share, debt.costs_fen)
+                interest = min(share - costs, debt.interest_fen)
+                allocated.append(Allocated(debt.id, share, costs, interest, share - costs - interest))
+    return allocated, left
+
+
+# --- arrears and receipts -------------------------------------------------------------------------
+
+
+class ArrearsAge(StrEnum):
+    """How long a bill has been overdue."""
+
+    UP_TO_30 = "up_to_30"
+    UP_TO_60 = "up_to_60"
+    UP_TO_90 = "up_to_90"
+    OVER_90 = "over_90"
+
+
+def overdue_days(due_on: date, on: date) -> int:
+    """Return by how many days a bill is late on the day ``on``; 0 up to and on the due day."""
+    return max((on - due_on).days, 0)
+
+
+def arrears_age(due_on: date, on: date) -> ArrearsAge | None:
+    """Return the age of an unpaid bill on the day ``on``; None while it is not late."""
+    days = overdue_days(due_on, on)
+    if days == 0:
+        return None
+    if days <= 30:
+        return ArrearsAge.UP_TO_30
+    if days <= 60:
+        return ArrearsAge.UP_TO_60
+    return ArrearsAge.UP_TO_90 if days <= 90 else ArrearsAge.OVER_90
+
+
+def arrears_age_label(age: ArrearsAge) -> str:
+    """Return the words for an age."""
+    labels: dict[ArrearsAge, str] = {
+        ArrearsAge.UP_TO_30: _("30 天以内"),
+        ArrearsAge.UP_TO_60: _("31–60 天"),
+        ArrearsAge.UP_TO_90: _("61–90 天"),
+        ArrearsAge.OVER_90: _("90 天以上"),
+    }
+    return labels[age]
+
+
+def receipt_series(issued_on: date) -> str:
+    """Return the number series of the receipts of a month: ``SJ-202603``."""
+    return f"SJ-{issued_on:%Y%m}"
+
+
+def receipt_number(issued_on: date, serial: int) -> str:
+    """Return the number of a receipt: ``SJ-202603-000001``; a seventh digit comes when it must.
+
+    Raises:
+        ValueError: the serial is below 1.
+    """
+    if serial < 1:
+        raise ValueError("receipts are numbered from 1")
+    return f"{receipt_series(issued_on)}-{serial:06d}"
