@@ -1,0 +1,1 @@
+"""Forms of stays, rosters, registrations and room closing."""

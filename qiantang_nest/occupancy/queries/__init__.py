@@ -1,0 +1,1 @@
+"""What occupancy reads, by subject."""

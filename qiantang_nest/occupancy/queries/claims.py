@@ -1,0 +1,1 @@
+"""Which rooms are free."""

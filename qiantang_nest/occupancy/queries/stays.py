@@ -1,0 +1,1 @@
+"""Stays, beds and registrations in an actor's scope."""

@@ -1,0 +1,1 @@
+"""What occupancy changes, by use case."""

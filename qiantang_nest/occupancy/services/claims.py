@@ -1,0 +1,1 @@
+"""Claims: taking rooms, letting them, freeing them."""

@@ -1,0 +1,1 @@
+"""Closing and opening rooms by their owner."""

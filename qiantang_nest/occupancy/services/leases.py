@@ -1,0 +1,1 @@
+"""Leases: making them from claimed rooms, filing them."""

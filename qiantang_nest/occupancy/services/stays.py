@@ -1,0 +1,1 @@
+"""Stays: who sleeps in which bed, from when to when."""

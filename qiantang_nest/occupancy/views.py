@@ -1,5 +1,0 @@
-"""Pages of ``occupancy``."""
-
-from flask import Blueprint
-
-blueprint = Blueprint("occupancy", __name__)

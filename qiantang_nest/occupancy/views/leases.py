@@ -1,0 +1,1 @@
+"""Pages of leases: the list, one lease, its document, its filing."""

@@ -1,0 +1,1 @@
+"""Pages of stays: rosters, beds, moving in and out."""
