@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.money import format_money, round_half_up, split_largest_remainder
-from qiantang_nest.core.period import Period, Piece, add_months, anchor_periods, calendar_periods
+from qiantang_nest.core.period import Period, Piece, add_months, cut
 from qiantang_nest.core.workdays import next_workday_on_or_after
 
 
@@ -83,6 +83,11 @@ class LeaseTerms:
         if self.anchor_on is not None and self.anchor_on > self.period.starts_on:
             raise ValueError("the anchor lies after the room's first day")
 
+    @property
+    def lease_starts_on(self) -> date:
+        """The day from which the lease counts its months."""
+        return self.period.starts_on if self.anchor_on is None else self.anchor_on
+
 
 class RentLine(Protocol):
     """What a line must know to explain itself; bill lines and scheduled pieces both do."""
@@ -140,43 +145,72 @@ def schedule(terms: LeaseTerms) -> list[ScheduledPiece]:
     ``bill_lead_days`` before its first day and due ``grace_days`` after it, moved to the next workday if
     that is none (Civil Code 203). Whether that year's holidays are known: ``core.workdays.calendar_known``.
     """
-    anchor = terms.period.starts_on if terms.anchor_on is None else terms.anchor_on
-    pieces = (
-        anchor_periods(terms.period, anchor=anchor)
-        if terms.convention is Convention.ANCHOR
-        else calendar_periods(terms.period)
+    last = terms.period.inclusive_end or terms.period.starts_on
+    return [
+        piece
+        for seq in range(cycle_on(terms, terms.period.starts_on), cycle_on(terms, last) + 1)
+        for piece in cycle_pieces(terms, seq)
+    ]
+
+
+def cycle_pieces(terms: LeaseTerms, seq: int) -> list[ScheduledPiece]:
+    """Return the lines of one room on the ``seq``-th rent bill of its lease; none if no day of it falls there.
+
+    Costs nothing for the rest of the lease: what a bill run asks for.
+
+    Raises:
+        ValueError: ``seq`` is below 1.
+    """
+    if seq < 1:
+        raise ValueError("bills are numbered from 1")
+    first_month = (seq - 1) * terms.cycle_months
+    first_day = max(
+        _month_of_lease(terms, first_month).starts_on, terms.lease_starts_on, terms.period.starts_on
     )
-    scheduled = []
-    for piece in pieces:
-        months = _months_from(anchor, piece.base.starts_on)
-        cycle = months // terms.cycle_months
-        first_day = max(_cycle_start(terms, anchor, cycle), terms.period.starts_on)
-        scheduled.append(
-            ScheduledPiece(
-                seq=cycle + 1,
-                period=piece.period,
-                whole=piece.whole,
-                days=piece.period.days,
-                base_days=base_days(piece, terms.proration),
-                rate_fen=terms.rent_fen,
-                amount_fen=prorate(terms.rent_fen, piece, terms.proration),
-                issue_on=first_day - timedelta(days=terms.bill_lead_days),
-                due_on=due_date(first_day, terms.grace_days),
-            )
+    issue_on = first_day - timedelta(days=terms.bill_lead_days)
+    due_on = due_date(first_day, terms.grace_days)
+    pieces = (
+        cut(terms.period, _month_of_lease(terms, month))
+        for month in range(first_month, first_month + terms.cycle_months)
+    )
+    return [
+        ScheduledPiece(
+            seq=seq,
+            period=piece.period,
+            whole=piece.whole,
+            days=piece.period.days,
+            base_days=base_days(piece, terms.proration),
+            rate_fen=terms.rent_fen,
+            amount_fen=prorate(terms.rent_fen, piece, terms.proration),
+            issue_on=issue_on,
+            due_on=due_on,
         )
-    return scheduled
+        for piece in pieces
+        if piece is not None
+    ]
 
 
-def _months_from(anchor: date, day: date) -> int:
-    """Months between the months of two days; exact for month starts counted from ``anchor``."""
-    return (day.year - anchor.year) * 12 + day.month - anchor.month
+def cycle_on(terms: LeaseTerms, day: date) -> int:
+    """Return the number, from 1, of the rent bill of the lease that ``day`` falls on.
+
+    Raises:
+        ValueError: ``day`` is before the lease.
+    """
+    anchor = terms.lease_starts_on
+    if day < anchor:
+        raise ValueError("the day is before the lease")
+    months = (day.year - anchor.year) * 12 + day.month - anchor.month
+    if day < _month_of_lease(terms, months).starts_on:
+        months -= 1
+    return months // terms.cycle_months + 1
 
 
-def _cycle_start(terms: LeaseTerms, anchor: date, cycle: int) -> date:
-    """The first day of a cycle of the lease."""
-    if terms.convention is Convention.ANCHOR:
-        return add_months(anchor, cycle * terms.cycle_months)
-    return max(add_months(anchor.replace(day=1), cycle * terms.cycle_months), anchor)
+def _month_of_lease(terms: LeaseTerms, index: int) -> Period:
+    """Return the ``index``-th whole month of the lease, from 0, by its convention."""
+    anchor = terms.lease_starts_on
+    if terms.convention is Convention.CALENDAR:
+        anchor = anchor.replace(day=1)
+    return Period(add_months(anchor, index), add_months(anchor, index + 1))
 
 
 def due_date(first_day: date, grace_days: int) -> date:

@@ -152,6 +152,12 @@ def add_months(anchor: date, months: int) -> date:
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
 
 
+def cut(period: Period, base: Period) -> Piece | None:
+    """Return the part of the month (or cycle) ``base`` that lies in ``period``, None if none does."""
+    inside = base.intersect(period)
+    return None if inside is None else Piece(inside, inside == base, base)
+
+
 def anchor_periods(period: Period, months: int = 1, *, anchor: date | None = None) -> Iterator[Piece]:
     """Cut ``period`` into cycles of ``months`` months counted from ``anchor``, by default its first day.
 
@@ -174,8 +180,9 @@ def anchor_periods(period: Period, months: int = 1, *, anchor: date | None = Non
         following = add_months(anchor, step)
         if following.year > LAST_YEAR:
             return
-        if following > period.starts_on:
-            yield _piece(period, Period(start, following))
+        piece = cut(period, Period(start, following))
+        if piece is not None:
+            yield piece
         start = following
 
 
@@ -189,13 +196,7 @@ def calendar_periods(period: Period) -> Iterator[Piece]:
         following = add_months(start, 1)
         if following.year > LAST_YEAR:
             return
-        yield _piece(period, Period(start, following))
+        piece = cut(period, Period(start, following))
+        if piece is not None:
+            yield piece
         start = following
-
-
-def _piece(period: Period, base: Period) -> Piece:
-    """Cut ``base`` to the days of ``period``."""
-    inside = base.intersect(period)
-    if inside is None:
-        raise ValueError("the base lies outside the period")
-    return Piece(inside, inside == base, base)

@@ -16,6 +16,8 @@ from qiantang_nest.billing.rules import (
     allocate,
     arrears_age,
     arrears_age_label,
+    cycle_on,
+    cycle_pieces,
     explain,
     explain_deposit,
     overdue_days,
@@ -23,7 +25,7 @@ from qiantang_nest.billing.rules import (
     schedule,
 )
 from qiantang_nest.core.errors import InvalidValue
-from qiantang_nest.core.period import Period
+from qiantang_nest.core.period import Period, anchor_periods, calendar_periods
 from qiantang_nest.core.workdays import is_workday
 
 
@@ -160,6 +162,29 @@ def test_a_schedule_tiles_the_lease_and_never_overcharges(given_terms: LeaseTerm
         assert line.issue_on <= line.starts_on
         assert explain(line)
     assert all(line.whole for line in lines[1:-1])
+
+
+@given(any_terms())
+def test_a_schedule_cuts_where_the_calendar_does(given_terms: LeaseTerms) -> None:
+    if given_terms.convention is Convention.CALENDAR:
+        expected = list(calendar_periods(given_terms.period))
+    else:
+        expected = list(anchor_periods(given_terms.period, anchor=given_terms.lease_starts_on))
+    lines = schedule(given_terms)
+    assert [(line.period, line.whole) for line in lines] == [(cut.period, cut.whole) for cut in expected]
+    for line in lines:
+        assert cycle_on(given_terms, line.starts_on) == line.seq
+        assert cycle_on(given_terms, line.ends_on - timedelta(days=1)) == line.seq
+        assert line in cycle_pieces(given_terms, line.seq)
+
+
+def test_bills_beside_the_lease() -> None:
+    lease = terms("2026-03-10", "2026-12-09")
+    assert cycle_pieces(lease, 10) == []
+    with pytest.raises(ValueError, match="from 1"):
+        cycle_pieces(lease, 0)
+    with pytest.raises(ValueError, match="before the lease"):
+        cycle_on(lease, d("2026-03-09"))
 
 
 # --- words
