@@ -1,0 +1,93 @@
+"""Reads of streets, villages and the district's outline."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager
+
+from qiantang_nest.core.db import db
+from qiantang_nest.core.i18n import _
+from qiantang_nest.geography.models import Street, Village
+from qiantang_nest.geography.rules import Outline, outline_from_geojson
+
+DISTRICT = "330114"
+DATA = Path(__file__).resolve().parent / "data"
+
+
+def streets() -> Sequence[Street]:
+    """The seven streets, by code."""
+    return db.session.execute(select(Street).order_by(Street.code)).scalars().all()
+
+
+def villages_in(scope: str) -> Sequence[Village]:
+    """The villages of a district, street or village code, by code, each with its street."""
+    return (
+        db.session.execute(
+            select(Village)
+            .join(Village.street)
+            .options(contains_eager(Village.street))
+            .where(_of_area(scope))
+            .order_by(Village.code)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def village_codes_in(scope: str) -> list[str]:
+    """The 12-digit codes of the villages of an area; none for a code of another shape."""
+    return list(
+        db.session.execute(select(Village.code).where(_of_area(scope)).order_by(Village.code)).scalars()
+    )
+
+
+def village_by_code(code: str) -> Village | None:
+    """One village, or None."""
+    return db.session.get(Village, code)
+
+
+def in_area(column: InstrumentedAttribute[str], scope: str) -> ColumnElement[bool]:
+    """The condition that a ``village_code`` column lies in an office's area; nothing if the scope is odd.
+
+    Equality or a list of codes, so that an index led by the column serves; the district is no condition.
+    """
+    if scope == DISTRICT:
+        return true()
+    if len(scope) == 12:
+        return column == scope
+    return column.in_(village_codes_in(scope))
+
+
+def _of_area(scope: str) -> ColumnElement[bool]:
+    if scope == DISTRICT:
+        return true()
+    if len(scope) == 9:
+        return Village.street_code == scope
+    return Village.code == scope if len(scope) == 12 else false()
+
+
+def area_name(scope: str) -> str:
+    """The name of an office's area, ``河庄街道`` or ``同一村``; empty for scopes that are no area."""
+    if scope == DISTRICT:
+        return str(_("钱塘区"))
+    models: dict[int, type[Street] | type[Village]] = {9: Street, 12: Village}
+    model = models.get(len(scope))
+    found = db.session.get(model, scope) if model else None
+    return found.name if found else ""
+
+
+@cache
+def outline_geojson() -> dict[str, Any]:
+    """The district's outline as the file has it; WGS-84, longitude first. Not to be changed."""
+    document: dict[str, Any] = json.loads((DATA / "qiantang.geojson").read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def outline() -> Outline:
+    """The district's outline for ``rules.inside`` and maps."""
+    return outline_from_geojson(outline_geojson())
