@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, g, redirect, request, url_for
+from flask import Blueprint, Flask, g, has_request_context, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
@@ -37,6 +37,8 @@ def _load_user(token: str) -> SignedIn | None:
 
 def select_locale() -> str:
     """The person's choice, else the cookie's, else what the browser prefers, else Chinese."""
+    if not has_request_context():  # commands and jobs
+        return DEFAULT_LOCALE
     chosen = request.cookies.get("locale")
     if chosen in LOCALES:
         return chosen
