@@ -443,10 +443,10 @@ _COMPOUND_SURNAMES = frozenset(
 def mask_name(name: str) -> str:
     """Mask a name but for its surname: ``张*``, ``欧阳**``; the dots of minority names stay."""
     name = name.strip()
+    if len(name) < 2:
+        return "*" * len(name)
     kept = 2 if len(name) > 2 and name[:2] in _COMPOUND_SURNAMES else 1
-    masked = name[:kept] + "".join(char if char in "·• " else "*" for char in name[kept:])
-    # A name of one character, or with nothing but dots behind it, would be shown whole.
-    return masked if "*" in masked else "*" * len(name)
+    return name[:kept] + "".join(char if char in "·• " else "*" for char in name[kept:])
 
 
 def mask_document(number: str) -> str:
