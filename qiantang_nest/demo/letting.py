@@ -48,8 +48,7 @@ class Letting:
         self._loader, self._rng, self._people = loader, rng, people
         self._today, self._since = today, since
         self._due: dict[date, date] = {}
-        self._rows: dict[str, list[tuple[object, ...]]] = {}
-        self._number = 0
+        self._rows: dict[str, list[tuple[object, ...]]] = {"room_claim": []}
 
     def firms(self, count: int, shift: tuple[float, float], streets: dict[str, str]) -> list[Firm]:
         """Verified employers near the zone anchors; ``streets`` maps the official codes to those in use."""
@@ -59,7 +58,9 @@ class Letting:
         if count >= len(ZONES):
             zones[: len(ZONES)] = ZONES
         for number, (zone, enterprise_id, worksite_id) in enumerate(
-            zip(zones, self._loader.ids("enterprise", count), self._loader.ids("worksite", count), strict=True)
+            zip(
+                zones, self._loader.ids("enterprise", count), self._loader.ids("worksite", count), strict=True
+            )
         ):
             zone_name, street, lat, lon, _share = zone
             key = people.key()
@@ -136,7 +137,7 @@ class Letting:
             house = villages[code][0]
             return (house.lat - firm.lat) ** 2 + ((house.lon - firm.lon) * 0.8635) ** 2
 
-        return sorted(villages, key=far)[:16]
+        return sorted(villages, key=far)[:28]
 
     def _book(
         self,
@@ -148,8 +149,11 @@ class Letting:
         wanted: int,
     ) -> None:
         rng = self._rng
-        reach = near[: rng.choice((4, 6, 10, 16))]
+        close = rng.choice((4, 6, 10, 16))
+        reach = near[:close]
         rng.shuffle(reach)
+        # Near first; further away only for what the near villages lack.
+        reach += near[close:]
         taken: list[tuple[DemoHouse, list[DemoRoom]]] = []
         missing = wanted
         for code in reach:
@@ -178,7 +182,6 @@ class Letting:
         hold_id, booking_id = loader.id("hold"), loader.id("booking")
         self._add("hold", hold_id, firm.id, firm.worksite_id, starts_on, ends_on, decided + timedelta(hours=48),
                   "booked", uuid.UUID(int=rng.getrandbits(128), version=4), "", decided)  # fmt: skip
-        self._number += 1
         self._add("booking", booking_id, f"YD-{starts_on:%Y}-{booking_id:06d}", hold_id, firm.id, firm.worksite_id,
                   starts_on, ends_on, decided + timedelta(days=1))  # fmt: skip
         for house, rooms in taken:
@@ -194,10 +197,21 @@ class Letting:
             self._add("booking_lease", lease_id, booking_id)
             for room in rooms:
                 claim_id, lease_room_id = loader.id("room_claim"), loader.id("lease_room")
-                self._add("room_claim", claim_id, room.id, house.village_code, starts_on, ends_on, "leased", decided)
+                self._add(
+                    "room_claim", claim_id, room.id, house.village_code, starts_on, ends_on, "leased", decided
+                )
                 self._add("hold_room", hold_id, claim_id, room.listing_id, room.id, house.owner_id, house.village_code,
                           room.rent_fen, "accepted", decided + timedelta(hours=rng.randint(1, 40)))  # fmt: skip
-                self._add("lease_room", lease_room_id, lease_id, claim_id, room.id, room.rent_fen, starts_on, ends_on)
+                self._add(
+                    "lease_room",
+                    lease_room_id,
+                    lease_id,
+                    claim_id,
+                    room.id,
+                    room.rent_fen,
+                    starts_on,
+                    ends_on,
+                )
                 room.free_from = ends_on + timedelta(days=rng.choice((0, 0, 1, 3, 10, 25)))
                 self._house_people(firm, house, room, lease_room_id, starts_on, ends_on)
         if len(self._rows["room_claim"]) > 20_000:
@@ -250,9 +264,18 @@ class Letting:
                 continue
             due = self._due.setdefault(day, add_workdays(day, 3))
             done = day + timedelta(days=rng.choices((0, 1, 2, 5), (45, 35, 14, 6))[0])
-            if done > today or (today - day).days < 20 and rng.random() < 0.12:
+            if done > today or ((today - day).days < 20 and rng.random() < 0.12):
                 done = None
-            self._add("registration", stay_id, house.village_code, kind, day, due, done, "" if done is None else f"LD{stay_id:09d}")
+            self._add(
+                "registration",
+                stay_id,
+                house.village_code,
+                kind,
+                day,
+                due,
+                done,
+                "" if done is None else f"LD{stay_id:09d}",
+            )
 
     def _worker(self, firm: Firm, sex: str, arrive: date, leave: date) -> tuple[int, bool]:
         bench = firm.bench[sex]

@@ -100,7 +100,13 @@ class Supply:
                  round(lat, 6), round(lon, 6), "village", dangerous, safe_until)
             )  # fmt: skip
             kind = "title" if fate < 0.3 else "permit" if fate < 0.85 else "appraisal"
-            documents.append((house_id, kind, f"{ {'title': '浙2019钱塘不动产权', 'permit': '钱村建字', 'appraisal': '鉴字'}[kind]}{house_id:07d}"))
+            documents.append(
+                (
+                    house_id,
+                    kind,
+                    f"{ {'title': '浙2019钱塘不动产权', 'permit': '钱村建字', 'appraisal': '鉴字'}[kind] }{house_id:07d}",
+                )
+            )
             if safe_until is not None:
                 # One passed check a year, so that every past lease stood on a valid one.
                 day = checked
@@ -119,10 +125,12 @@ class Supply:
                      found, found + timedelta(days=3 if major else 15), closed)
                 )  # fmt: skip
             if rng.random() < 0.15:
-                consents.append((owner_id, today - timedelta(days=rng.randint(30, 500)), "纸面签字", "村民小组长"))
+                consents.append(
+                    (owner_id, today - timedelta(days=rng.randint(30, 500)), "纸面签字", "村民小组长")
+                )
             house = DemoHouse(house_id, owner_id, village.code, lat, lon)
             sellable = safe_until is not None and safe_until > today and dangerous is None and not major
-            for index in range(rng.choices((2, 3, 4, 5, 6), (10, 34, 33, 15, 8))[0]):
+            for index in range(rng.choices((2, 3, 4, 5, 6), (15, 36, 32, 11, 6))[0]):
                 self._room(house, index, sellable, rent_level, rooms, listings)
             if sellable and house.rooms:
                 market.append(house)
@@ -134,8 +142,16 @@ class Supply:
         load("house_document", "house_id, kind, number", documents)
         load("inspection", "house_id, inspected_on, passed, valid_until", inspections)
         load("hazard", "house_id, severity, what, found_on, due_on, closed_on", hazards)
-        load("room", "id, house_id, village_code, label, floor, kind, usable_m2, capacity, beds, features", rooms)
-        load("listing", "id, room_id, rent_fen, starts_on, ends_on, state, reason, submitted_at, decided_at", listings)
+        load(
+            "room",
+            "id, house_id, village_code, label, floor, kind, usable_m2, capacity, beds, features",
+            rooms,
+        )
+        load(
+            "listing",
+            "id, room_id, rent_fen, starts_on, ends_on, state, reason, submitted_at, decided_at",
+            listings,
+        )
         self.consents = getattr(self, "consents", [])
         self.consents.extend(consents)
         return market
