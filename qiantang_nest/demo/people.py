@@ -52,6 +52,7 @@ _FIRM_KINDS = (
     "纺织",
     "包装",
 )
+_AGE_DAYS = 12_045  # 33 years; 7919 is prime to it
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _USCC_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 
@@ -99,11 +100,12 @@ class People:
         return f"199{self._count() % 10**8:08d}"
 
     def id_number(self, sex: str, today: date) -> tuple[str, date, str]:
-        """Number, birthday, home address."""
-        region, home = self._rng.choice(_HOMES)
-        born = today - timedelta(days=self._rng.randint(19 * 366, 52 * 365))
-        serial = self._count() % 499 * 2 + (1 if sex == "M" else 0)
-        body = f"{region}{born:%Y%m%d}{serial:03d}"
+        """Number, birthday, home address; a counter spread over ages and regions, so no two are equal."""
+        turn, serial = divmod(self._count(), 499)
+        rounds, day = divmod(turn, _AGE_DAYS)
+        region, home = _HOMES[(rounds + turn) % len(_HOMES)]
+        born = today - timedelta(days=19 * 366 + day * 7919 % _AGE_DAYS)
+        body = f"{region}{born:%Y%m%d}{serial * 2 + (1 if sex == 'M' else 0):03d}"
         total = sum(int(c) * w for c, w in zip(body, _ID_WEIGHTS, strict=True))
         return body + "10X98765432"[total % 11], born, home
 
