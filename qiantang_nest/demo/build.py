@@ -48,8 +48,8 @@ def build(
 ) -> None:
     """Build a district of ``scale`` (1 is the full one; 10 is ten beside each other).
 
-    ``commit`` is called between steps; ``say`` gets a line of progress at each. Needs the places loaded and no
-    households present. Raises ValueError for a scale out of (0, 10].
+    ``commit`` is called between steps; ``say`` gets a line of progress at each. Needs the places loaded
+    and no households present. Raises ValueError for a scale out of (0, 10].
     """
     if not 0 < scale <= DISTRICTS:
         raise ValueError("scale is above 0 and at most 10")

@@ -1,7 +1,7 @@
 """Employers, their blocks of rooms over the last year and more, and the people who slept there.
 
-Demand follows the season of the trade: peaks after the Spring Festival, in June–July and September–October, a
-trough in the four weeks before the festival.
+Demand follows the season of the trade: peaks after the Spring Festival, in June–July and in
+September–October, a trough in the four weeks before the festival.
 """
 
 import uuid
@@ -67,15 +67,31 @@ class Letting:
             name = people.firm_name(enterprise_id - 1)
             phone = seal("enterprise", "contact_phone", "phone", people.phone(), key).sealed
             enterprises.append(
-                (enterprise_id, people.uscc(), name, streets[street], people.worker_name("F"), phone,
-                 "verified", datetime.combine(self._since, time(2), UTC), key)
-            )  # fmt: skip
+                (
+                    enterprise_id,
+                    people.uscc(),
+                    name,
+                    streets[street],
+                    people.worker_name("F"),
+                    phone,
+                    "verified",
+                    datetime.combine(self._since, time(2), UTC),
+                    key,
+                )
+            )
             lat = round(lat + shift[0] + rng.uniform(-0.012, 0.012), 6)
             lon = round(lon + shift[1] + rng.uniform(-0.018, 0.018), 6)
             worksites.append(
-                (worksite_id, enterprise_id, f"{zone_name}厂区", f"{zone_name}工业区{number + 1}号", lat, lon,
-                 "白班 08:00–20:00，夜班 20:00–08:00")
-            )  # fmt: skip
+                (
+                    worksite_id,
+                    enterprise_id,
+                    f"{zone_name}厂区",
+                    f"{zone_name}工业区{number + 1}号",
+                    lat,
+                    lon,
+                    "白班 08:00–20:00，夜班 20:00–08:00",
+                )
+            )
             firms.append(
                 Firm(enterprise_id, name, streets[street], worksite_id, lat, lon, rng.paretovariate(1.3))
             )
@@ -180,28 +196,69 @@ class Letting:
         loader, rng = self._loader, self._rng
         decided = datetime.combine(min(starts_on, self._today) - timedelta(days=9), time(3), UTC)
         hold_id, booking_id = loader.id("hold"), loader.id("booking")
-        self._add("hold", hold_id, firm.id, firm.worksite_id, starts_on, ends_on, decided + timedelta(hours=48),
-                  "booked", uuid.UUID(int=rng.getrandbits(128), version=4), "", decided)  # fmt: skip
-        self._add("booking", booking_id, f"YD-{starts_on:%Y}-{booking_id:06d}", hold_id, firm.id, firm.worksite_id,
-                  starts_on, ends_on, decided + timedelta(days=1))  # fmt: skip
+        self._add(
+            "hold",
+            hold_id,
+            firm.id,
+            firm.worksite_id,
+            starts_on,
+            ends_on,
+            decided + timedelta(hours=48),
+            "booked",
+            uuid.UUID(int=rng.getrandbits(128), version=4),
+            "",
+            decided,
+        )
+        self._add(
+            "booking",
+            booking_id,
+            f"YD-{starts_on:%Y}-{booking_id:06d}",
+            hold_id,
+            firm.id,
+            firm.worksite_id,
+            starts_on,
+            ends_on,
+            decided + timedelta(days=1),
+        )
         for house, rooms in taken:
             lease_id = loader.id("lease")
             signed_on = (decided + timedelta(days=2)).date()
             filed = rng.random() < 0.8
             self._add(
-                "lease", lease_id, f"HT-{starts_on:%Y}-{lease_id:06d}", house.owner_id, firm.id, house.village_code,
-                starts_on, ends_on, rng.choice(("anchor", "anchor", "calendar")), sum(room.rent_fen for room in rooms),
-                "signed", signed_on, "filed" if filed else "none", f"备{lease_id:08d}" if filed else None,
-                signed_on + timedelta(days=3) if filed and signed_on + timedelta(days=3) <= self._today else (signed_on if filed else None),
-            )  # fmt: skip
+                "lease",
+                lease_id,
+                f"HT-{starts_on:%Y}-{lease_id:06d}",
+                house.owner_id,
+                firm.id,
+                house.village_code,
+                starts_on,
+                ends_on,
+                rng.choice(("anchor", "anchor", "calendar")),
+                sum(room.rent_fen for room in rooms),
+                "signed",
+                signed_on,
+                "filed" if filed else "none",
+                f"备{lease_id:08d}" if filed else None,
+                min(signed_on + timedelta(days=3), self._today) if filed else None,
+            )
             self._add("booking_lease", lease_id, booking_id)
             for room in rooms:
                 claim_id, lease_room_id = loader.id("room_claim"), loader.id("lease_room")
                 self._add(
                     "room_claim", claim_id, room.id, house.village_code, starts_on, ends_on, "leased", decided
                 )
-                self._add("hold_room", hold_id, claim_id, room.listing_id, room.id, house.owner_id, house.village_code,
-                          room.rent_fen, "accepted", decided + timedelta(hours=rng.randint(1, 40)))  # fmt: skip
+                self._add(
+                    "hold_room",
+                    hold_id,
+                    claim_id,
+                    room.listing_id,
+                    room.id,
+                    house.owner_id,
+                    house.village_code,
+                    room.rent_fen,
+                    "accepted",
+                    decided + timedelta(hours=rng.randint(1, 40)),
+                )
                 self._add(
                     "lease_room",
                     lease_room_id,
@@ -254,18 +311,29 @@ class Letting:
         stay_id = self._loader.id("stay")
         left = leave if leave <= today else None
         self._add(
-            "stay", stay_id, worker_id, firm.id, house.village_code, room.id, lease_room_id, bed,
-            1 if sex == "M" else 2, arrive, leave, arrive, left,
-        )  # fmt: skip
+            "stay",
+            stay_id,
+            worker_id,
+            firm.id,
+            house.village_code,
+            room.id,
+            lease_room_id,
+            bed,
+            1 if sex == "M" else 2,
+            arrive,
+            leave,
+            arrive,
+            left,
+        )
         if local:
             return
         for kind, day in (("arrival", arrive), ("departure", left)):
             if day is None:
                 continue
             due = self._due.setdefault(day, add_workdays(day, 3))
-            done = day + timedelta(days=rng.choices((0, 1, 2, 5), (45, 35, 14, 6))[0])
-            if done > today or ((today - day).days < 20 and rng.random() < 0.12):
-                done = None
+            reported = day + timedelta(days=rng.choices((0, 1, 2, 5), (45, 35, 14, 6))[0])
+            open_still = reported > today or ((today - day).days < 20 and rng.random() < 0.12)
+            done = None if open_still else reported
             self._add(
                 "registration",
                 stay_id,
@@ -289,8 +357,21 @@ class Letting:
         sealed = seal("worker", "id_number", "id_number", number, key)
         phone = seal("worker", "phone", "phone", people.phone(), key)
         local = self._rng.random() < 0.04
-        self._add("worker", worker_id, firm.id, people.worker_name(sex), sex, sealed.sealed, sealed.hash,
-                  phone.sealed, phone.hash, home, born, local, key)  # fmt: skip
+        self._add(
+            "worker",
+            worker_id,
+            firm.id,
+            people.worker_name(sex),
+            sex,
+            sealed.sealed,
+            sealed.hash,
+            phone.sealed,
+            phone.hash,
+            home,
+            born,
+            local,
+            key,
+        )
         if not local:
             bench.append((leave + timedelta(days=1), worker_id))
         return worker_id, local
@@ -307,7 +388,8 @@ _COLUMNS = {
     "room_claim": "id, room_id, village_code, starts_on, ends_on, state, created_at",
     "hold": "id, enterprise_id, worksite_id, starts_on, ends_on, expires_at, state, request_key,"
     " request_digest, created_at",
-    "hold_room": "hold_id, claim_id, listing_id, room_id, owner_id, village_code, rent_fen, answer, answered_at",
+    "hold_room": "hold_id, claim_id, listing_id, room_id, owner_id, village_code, rent_fen, answer,"
+    " answered_at",
     "booking": "id, number, hold_id, enterprise_id, worksite_id, starts_on, ends_on, created_at",
     "lease": "id, number, owner_id, enterprise_id, village_code, starts_on, ends_on, convention, deposit_fen,"
     " state, signed_on, filing_state, filing_number, filed_on",
