@@ -1,6 +1,5 @@
 """Fixtures for every test: see tests/README.md for which kind of test uses which."""
 
-import importlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from config import Config
+from qiantang_nest.app import create_app
 from qiantang_nest.core.db import db
 from tests import run_folder, socket_guard
 from tests.run_folder import TestDatabase
@@ -36,7 +36,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def make_app(database: TestDatabase, instance: Path) -> Flask:
     """The application on a test database."""
-    app: Flask = importlib.import_module("qiantang_nest.app").create_app(
+    app = create_app(
         Config.for_tests(
             database_url=database.app_url, owner_database_url=database.owner_url, instance_path=instance
         )
