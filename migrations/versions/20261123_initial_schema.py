@@ -1004,6 +1004,10 @@ def upgrade() -> None:
             "(state = 'held') <= (held_until IS NOT NULL)", name=op.f("ck_room_claim_hold_has_end")
         ),
         sa.CheckConstraint(
+            "state NOT IN ('leased', 'closed') OR held_until IS NULL",
+            name=op.f("ck_room_claim_only_holds_end"),
+        ),
+        sa.CheckConstraint(
             "state IN ('held', 'leased', 'closed', 'released')", name=op.f("ck_room_claim_state_known")
         ),
         sa.CheckConstraint("ends_on > starts_on", name=op.f("ck_room_claim_period_forward")),

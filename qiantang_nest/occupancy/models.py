@@ -44,6 +44,8 @@ class RoomClaim(Base):
         CheckConstraint("state IN ('held', 'leased', 'closed', 'released')", name="state_known"),
         CheckConstraint("ends_on > starts_on", name="period_forward"),
         CheckConstraint("(state = 'held') <= (held_until IS NOT NULL)", name="hold_has_end"),
+        # The search looks at held_until alone: what is let or closed must never seem to run out.
+        CheckConstraint("state NOT IN ('leased', 'closed') OR held_until IS NULL", name="only_holds_end"),
         ExcludeConstraint(
             (column("room_id"), "="),
             (text("daterange(starts_on, ends_on)"), "&&"),
