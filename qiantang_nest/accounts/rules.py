@@ -59,7 +59,6 @@ class Permission(StrEnum):
     CAPACITY_SET = "housing.set_capacity"
     OWNER_REVEAL = "housing.reveal_owner"
     # enterprises
-    ENTERPRISE_REGISTER = "enterprises.register"
     ENTERPRISE_READ = "enterprises.read"
     ENTERPRISE_MANAGE = "enterprises.manage"
     ENTERPRISE_VERIFY = "enterprises.verify"

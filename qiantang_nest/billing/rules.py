@@ -154,7 +154,7 @@ def schedule(terms: LeaseTerms) -> list[ScheduledPiece]:
 
 
 def cycle_pieces(terms: LeaseTerms, seq: int) -> list[ScheduledPiece]:
-    """Return the lines of one room on the ``seq``-th rent bill of its lease; none if no day of it falls there.
+    """Return the lines of one room on the ``seq``-th rent bill of its lease; none if no day falls there.
 
     Costs nothing for the rest of the lease: what a bill run asks for.
 

@@ -446,7 +446,8 @@ def mask_name(name: str) -> str:
     if len(name) < 2:
         return "*" * len(name)
     kept = 2 if len(name) > 2 and name[:2] in _COMPOUND_SURNAMES else 1
-    return name[:kept] + "".join(char if char in "·• " else "*" for char in name[kept:])
+    masked = name[:kept] + "".join(char if char in "·• " else "*" for char in name[kept:])
+    return masked if "*" in masked else "*" * len(name)
 
 
 def mask_document(number: str) -> str:

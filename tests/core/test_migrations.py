@@ -63,7 +63,10 @@ def test_append_only_tables_refuse_the_application_role(db_session, table):
 
 def test_the_application_role_owns_nothing(db_session):
     owned = db_session.execute(
-        text("SELECT count(*) FROM pg_class WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)")
+        text(
+            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner"
+            " WHERE r.rolname = current_user"
+        )
     ).scalar_one()
     flags = db_session.execute(
         text("SELECT rolsuper, rolbypassrls, rolcreatedb FROM pg_roles WHERE rolname = current_user")
