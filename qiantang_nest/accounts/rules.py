@@ -44,6 +44,16 @@ SECOND_FACTOR_ROLES = frozenset(
 """Roles that must pass a time-based one-time code (等保 2.0 level 3, 8.1.4.1)."""
 
 
+class CodePurpose(StrEnum):
+    """What a code sent by SMS is good for; a code for one never opens another."""
+
+    SIGN_IN = "sign_in"
+    """Signing in, and signing up when the phone is not known yet."""
+    SIGN_LEASE = "sign_lease"
+    SET_PASSWORD = "set_password"  # noqa: S105
+    CHANGE_PHONE = "change_phone"
+
+
 class Permission(StrEnum):
     """Verbs. ``<package>.<verb>``; reading and writing are apart."""
 

@@ -5,11 +5,11 @@ is broken. SQLSTATEs that mean "busy" become ``Busy``; everything else is a bug 
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, MetaData, Text, text
+from sqlalchemy import BigInteger, DateTime, Executable, MetaData, Text, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, registry
@@ -71,12 +71,14 @@ def transaction() -> Iterator[None]:
     if session.info.get("in_transaction_block"):
         raise RuntimeError("transaction() does not nest: services never open one")
     session.info["in_transaction_block"] = True
+    session.info["kept_if_refused"] = []
     try:
         yield
         session.flush()
         session.commit()
     except DBAPIError as error:
         session.rollback()
+        _write_kept()
         translated = translate(error)
         if translated is error:
             raise
@@ -86,9 +88,33 @@ def transaction() -> Iterator[None]:
         raise Busy(_("排队的人太多，请过几秒再试一次。")) from error
     except BaseException:
         session.rollback()
+        _write_kept()
         raise
     finally:
         session.info.pop("in_transaction_block", None)
+        session.info.pop("kept_if_refused", None)
+
+
+def keep_if_refused(statement: Executable) -> None:
+    """Run a write now, and once more on its own if the transaction is rolled back.
+
+    For counters of failure (wrong codes, throttles): a refusal undoes everything but the count of it.
+    """
+    db.session.execute(statement)
+    db.session.info.setdefault("kept_if_refused", []).append(statement)
+
+
+def _write_kept() -> None:
+    session = db.session
+    statements = session.info.get("kept_if_refused") or []
+    if not statements:
+        return
+    # The refusal itself is what the person must see, not trouble in counting it.
+    with suppress(DBAPIError, PoolTimeout):
+        for statement in statements:
+            session.execute(statement)
+        session.commit()
+    session.rollback()
 
 
 def lock_villages(codes: Iterable[str]) -> None:

@@ -29,7 +29,10 @@ class OutboxItem(HasSealed, Base):
     body_sealed: Mapped[bytes | None] = sealed_column()
     body = SealedText()
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    due_at: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00+00'"))
+    """Not before this instant; new rows are due at once, whatever clock the sender keeps."""
+    useless_at: Mapped[datetime | None]
+    """From here on sending helps nobody (a code that no longer opens anything)."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     sent_at: Mapped[datetime | None]
     given_up_at: Mapped[datetime | None]

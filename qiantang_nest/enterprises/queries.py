@@ -1,0 +1,109 @@
+"""Reads of employers, narrowed to what the actor may see; an unknown role sees nothing."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, false, func, select
+
+from qiantang_nest.accounts.rules import Role
+from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.db import db
+from qiantang_nest.core.errors import NotFound
+from qiantang_nest.core.i18n import _
+from qiantang_nest.enterprises.models import Enterprise, Worker, Worksite
+from qiantang_nest.geography.models import Street
+
+_EMPLOYERS = (Role.EMPLOYER_MANAGER, Role.EMPLOYER_STAFF)
+
+
+def enterprises_visible_to(actor: Actor) -> Select[Enterprise]:
+    """Own enterprise for employers; those of the street for its officer; all for the district.
+
+    A village clerk sees all verified ones: any of them may let rooms in the village.
+    """
+    statement = select(Enterprise)
+    match actor.role:
+        case Role.EMPLOYER_MANAGER | Role.EMPLOYER_STAFF:
+            return statement.where(Enterprise.id == actor.enterprise_id)
+        case Role.VILLAGE_CLERK:
+            return statement.where(Enterprise.state == "verified")
+        case Role.STREET_OFFICER:
+            return statement.where(Enterprise.street_code == actor.scope)
+        case Role.DISTRICT_OFFICER | SYSTEM.role:
+            return statement
+        case _:
+            return statement.where(false())
+
+
+def worksites_visible_to(actor: Actor) -> Select[Worksite]:
+    """The worksites of the enterprises the actor may see."""
+    seen = enterprises_visible_to(actor).with_only_columns(Enterprise.id)
+    return select(Worksite).where(Worksite.enterprise_id.in_(seen))
+
+
+def workers_visible_to(actor: Actor) -> Select[Worker]:
+    """An employer's own workers.
+
+    Offices meet workers through their stays (``occupancy.queries``), never through the employer's list.
+    """
+    if actor.role in _EMPLOYERS:
+        return select(Worker).where(Worker.enterprise_id == actor.enterprise_id)
+    if actor.role == SYSTEM.role:
+        return select(Worker)
+    return select(Worker).where(false())
+
+
+def enterprise_of(actor: Actor) -> Enterprise:
+    """The enterprise an employer acts for. Raises NotFound."""
+    if actor.role not in _EMPLOYERS:
+        raise NotFound(_("没有这家企业。"))
+    found = db.session.scalars(enterprises_visible_to(actor)).one_or_none()
+    if found is None:
+        raise NotFound(_("没有这家企业。"))
+    return found
+
+
+def open_worksites(enterprise_id: int) -> Sequence[Worksite]:
+    """Worksites in use, oldest first."""
+    return (
+        db.session.execute(
+            select(Worksite)
+            .where(Worksite.enterprise_id == enterprise_id, Worksite.closed_at.is_(None))
+            .order_by(Worksite.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def street_choices() -> list[tuple[str, str]]:
+    """Code and name of each street, for a select."""
+    return [
+        (code, name)
+        for code, name in db.session.execute(select(Street.code, Street.name).order_by(Street.code))
+    ]
+
+
+def counts_by_street(actor: Actor) -> Sequence[tuple[str, str, int, int, int]]:
+    """Street code and name with the numbers of submitted, returned and verified enterprises in the scope."""
+    seen = enterprises_visible_to(actor).subquery()
+    statement = (
+        select(
+            Street.code,
+            Street.name,
+            func.count(seen.c.id).filter(seen.c.state == "submitted"),
+            func.count(seen.c.id).filter(seen.c.state == "returned"),
+            func.count(seen.c.id).filter(seen.c.state == "verified"),
+        )
+        .outerjoin(seen, seen.c.street_code == Street.code)
+        .group_by(Street.code, Street.name)
+        .order_by(Street.code)
+    )
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in db.session.execute(statement)]
+
+
+def enterprise_name(enterprise_id: int) -> str:
+    """The name for the bar of its people; "" if there is none."""
+    return (
+        db.session.execute(select(Enterprise.name).where(Enterprise.id == enterprise_id)).scalar_one_or_none()
+        or ""
+    )

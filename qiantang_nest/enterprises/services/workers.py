@@ -1,0 +1,151 @@
+"""The people an employer houses: one row for each person of an enterprise, found again by ID number."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from qiantang_nest.core import audit
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.crypto import lookup_hash
+from qiantang_nest.core.db import db, refuse_as
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.i18n import _, _l
+from qiantang_nest.enterprises.models import Enterprise, Worker
+from qiantang_nest.enterprises.rules import WorkerRow
+
+refuse_as(
+    "uq_worker_enterprise_id_number", InvalidValue, _l("本单位已经有这个证件号的员工，请在名单里找到他再改。")
+)
+
+
+def add_worker(
+    *, enterprise: Enterprise, row: WorkerRow, actor: Actor, worker: Worker | None = None
+) -> Worker:
+    """Add one worker, or change ``worker``; changed to name nobody, a couple is parted.
+
+    Raises InvalidValue if the number is another worker's, or as ``add_workers`` does for couples.
+    """
+    same = _by_number(enterprise.id, [row.id_number]).get(_key(row.id_number))
+    if worker is not None and same is not None and same.id != worker.id:
+        raise InvalidValue(_("本单位已经有这个证件号的员工，请在名单里找到他再改。"))
+    if worker is not None and row.couple_id_number is None:
+        _part(worker)
+    worker = worker or same
+    fresh = worker is None
+    if worker is None:
+        worker = Worker(enterprise_id=enterprise.id)
+        db.session.add(worker)
+    _fill(worker, row)
+    db.session.flush()
+    _pair(enterprise.id, [(worker, row)])
+    audit.record(
+        actor=actor,
+        action="enterprises.add_worker" if fresh else "enterprises.change_worker",
+        entity="worker",
+        entity_id=worker.id,
+        changes={"enterprise_id": enterprise.id},
+    )
+    return worker
+
+
+def add_workers(*, enterprise: Enterprise, rows: Sequence[WorkerRow], actor: Actor) -> list[Worker]:
+    """Add or bring up to date a whole list, one worker per row, in the rows' order.
+
+    A worker is known again by ID number within the enterprise. Two become a couple when both rows name each
+    other; a row that names nobody leaves an earlier couple as it is. Raises InvalidValue when two rows hold
+    one number or a couple's naming is not mutual.
+    """
+    numbers = [row.id_number for row in rows]
+    if len(set(numbers)) != len(numbers):
+        raise InvalidValue(_("名单里有两行是同一个证件号，请只留一行"))
+    known = _by_number(enterprise.id, numbers)
+    workers, added = [], 0
+    for row in rows:
+        worker = known.get(_key(row.id_number))
+        if worker is None:
+            worker = Worker(enterprise_id=enterprise.id)
+            db.session.add(worker)
+            added += 1
+        _fill(worker, row)
+        workers.append(worker)
+    db.session.flush()
+    _pair(enterprise.id, list(zip(workers, rows, strict=True)))
+    audit.record(
+        actor=actor,
+        action="enterprises.add_workers",
+        entity="enterprise",
+        entity_id=enterprise.id,
+        changes={"added": added, "changed": len(rows) - added},
+    )
+    return workers
+
+
+def record_reveal(*, worker: Worker, purpose: str, actor: Actor) -> None:
+    """Note who looked at a worker's full number and phone, and what for. Raises InvalidValue."""
+    if not purpose.strip():
+        raise InvalidValue(_("请写明查看的用途"))
+    audit.record(
+        actor=actor,
+        action="enterprises.reveal_worker",
+        entity="worker",
+        entity_id=worker.id,
+        changes={"purpose": purpose.strip()},
+    )
+
+
+def _fill(worker: Worker, row: WorkerRow) -> None:
+    worker.name, worker.sex, worker.id_kind = row.name, row.sex.value, row.id_kind.value
+    worker.id_number, worker.phone = row.id_number, row.phone
+    worker.home_address, worker.born_on, worker.is_local = row.home_address, row.born_on, row.is_local
+
+
+def _key(number: str) -> bytes:
+    return lookup_hash(number, "id_number")
+
+
+def _by_number(enterprise_id: int, numbers: Sequence[str]) -> dict[bytes, Worker]:
+    hashes = [_key(number) for number in numbers]
+    found = db.session.execute(
+        select(Worker).where(Worker.enterprise_id == enterprise_id, Worker.id_number_hash.in_(hashes))
+    ).scalars()
+    return {worker.id_number_hash: worker for worker in found if worker.id_number_hash is not None}
+
+
+def _part(worker: Worker) -> None:
+    if worker.couple_with_id is not None:
+        other = db.session.get_one(Worker, worker.couple_with_id)
+        if other.couple_with_id == worker.id:
+            other.couple_with_id = None
+        worker.couple_with_id = None
+
+
+def _pair(enterprise_id: int, pairs: Sequence[tuple[Worker, WorkerRow]]) -> None:
+    """Make couples of those who name each other, now or in an earlier list."""
+    naming = [(worker, row.couple_id_number) for worker, row in pairs if row.couple_id_number]
+    if not naming:
+        return
+    named = _by_number(enterprise_id, [number for _worker, number in naming])
+    in_list = {worker.id: row.couple_id_number for worker, row in pairs}
+    for worker, number in naming:
+        other = named.get(_key(number))
+        if other is None:
+            raise InvalidValue(_("%(name)s 的配偶不在本单位名单里，请先把配偶也填进来", name=worker.name))
+        mutual = in_list.get(other.id) == worker.id_number or other.couple_with_id == worker.id
+        if not mutual and other.id in in_list:
+            raise InvalidValue(
+                _(
+                    "%(name)s 填了 %(other)s 是配偶，对方那一行没有填回来，请两行都填",
+                    name=worker.name,
+                    other=other.name,
+                )
+            )
+        if other.sex == worker.sex:
+            raise InvalidValue(
+                _("%(name)s 和 %(other)s 性别相同，不能填成夫妻", name=worker.name, other=other.name)
+            )
+        if other.couple_with_id not in (None, worker.id):
+            raise InvalidValue(_("%(other)s 已经和别人登记为夫妻，请先改那一位", other=other.name))
+        worker.couple_with_id = other.id
+        if mutual:
+            other.couple_with_id = worker.id
+    db.session.flush()

@@ -1,0 +1,48 @@
+"""What each kind of message says, and how long a failed sending waits.
+
+A message is stored as its kind and parameters; the sentence is made when it is shown, in the reader's
+language. Parameters ending in ``_fen`` are sums, those ending in ``_on`` dates as ``2026-11-30``.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from qiantang_nest.core.i18n import _, _l
+from qiantang_nest.core.money import format_yuan
+
+MESSAGES = {
+    "accounts.many_failures": _l("有人多次用错密码登录您的账号。不是您的话，请改一个密码。"),
+    "accounts.role_granted": _l("您有了新的身份：%(role)s。重新登录后可以选它。"),
+    "enterprises.submitted": _l("%(name)s 交来了企业资料，等您核验。"),
+    "enterprises.verified": _l("%(name)s 已通过核验，可以订房了。"),
+    "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
+}
+"""kind → sentence; ``<package>.<what happened>``."""
+
+MOST_ATTEMPTS = 8
+_FIRST_WAIT = timedelta(seconds=30)
+_LONGEST_WAIT = timedelta(hours=1)
+
+
+def message_text(kind: str, params: Mapping[str, Any]) -> str:
+    """The sentence of a message. Raises KeyError for an unknown kind or a missing parameter."""
+    return str(MESSAGES[kind]) % {name: _shown(name, value) for name, value in params.items()}
+
+
+def shown_text(kind: str, params: Mapping[str, Any]) -> str:
+    """The sentence for a page; a message of a kind that is no longer known still shows."""
+    try:
+        return message_text(kind, params)
+    except KeyError:
+        return str(_("有一条旧通知，内容已经看不到了。"))
+
+
+def _shown(name: str, value: Any) -> str:
+    return format_yuan(value) if name.endswith("_fen") else str(value)
+
+
+def wait_after(attempts: int) -> timedelta:
+    """How long to wait after the ``attempts``-th failure: doubling from 30 s, at most an hour."""
+    doublings = min(attempts - 1, 10)
+    return min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
