@@ -135,6 +135,9 @@ def sample() -> dict[str, Any]:
         )
         for n, (name, _, beds) in enumerate(nearest)
     ]  # fmt: skip
+    places = [Place("河庄", 120.33, 30.335), Place("前进", 120.55, 30.36), Place("临江", 120.66, 30.31)]
+    pin = (120.42, 30.312)
+    near = [(spot.lon, spot.lat) for spot in spots if spot.chosen]
     return {
         "starts_on": date(2026, 12, 1),
         "ends_on": date(2027, 6, 1),
@@ -155,17 +158,8 @@ def sample() -> dict[str, Any]:
             ("新湾街道", 14000, 9800, "70.1%"),
             ("临江街道", 0, 0, "—"),
         ],
-        "map": draw(
-            OUTLINE,
-            spots,
-            places=[
-                Place("河庄", 120.33, 30.335),
-                Place("前进", 120.55, 30.36),
-                Place("临江", 120.66, 30.31),
-            ],
-            pin=(120.42, 30.312),
-            reach_m=4500,
-        ),
+        "map": draw(OUTLINE, spots, places=places, pin=pin, reach_m=4500),
+        "phone_map": draw(OUTLINE, spots, phone=True, places=places, pin=pin, reach_m=4500, around=near),
         "nearest": nearest,
     }
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 Number = int | float
 
 WIDTH = 640
-LEFT, TOP, BOTTOM = 48, 16, 28
+NARROW = 340
+"""Widths of the view box on a desk and on a phone; a phone gets fewer labels, not smaller ones."""
+TOP, BOTTOM = 16, 30
 MARKS = ("circle", "square", "triangle", "diamond", "cross")
 """One per series; colour and dash come from the stylesheet by position."""
 
@@ -49,6 +51,7 @@ class LineChart:
 
     width: int
     height: int
+    left: float
     right: float
     base_y: float
     lines: list[Line]
@@ -117,8 +120,9 @@ def line_chart(
     series: Sequence[tuple[str, Sequence[Number | None]]],
     height: int = 220,
     ceiling: Number | None = None,
+    width: int = WIDTH,
 ) -> LineChart:
-    """Lay out up to five series over the same labels (twelve months, usually).
+    """Lay out up to five series over the same labels (twelve months, usually); ``width`` 340 is for phones.
 
     Raises ValueError for more than five series or series of another length than ``labels``.
     """
@@ -126,15 +130,17 @@ def line_chart(
         raise ValueError("a chart shows at most five series")
     if any(len(values) != len(labels) for _, values in series):
         raise ValueError("each series needs one value per label")
+    font = 14 if width >= WIDTH else 16
     longest_name = max((len(name) for name, _ in series), default=0)
-    right = WIDTH - 24 - 14 * min(longest_name, 8)
     base_y = height - BOTTOM
     known = [value for _, values in series for value in values if value is not None]
     top = ceiling if ceiling is not None else nice_ceiling(max(known, default=0))
-    step = (right - LEFT - 12) / max(len(labels) - 1, 1)
+    left = 8 + font * 0.6 * max(len(short_number(top)), 4)
+    right = width - 20 - font * min(longest_name, 8)
+    step = (right - left - 12) / max(len(labels) - 1, 1)
 
     def x_of(index: int) -> float:
-        return round(LEFT + 12 + index * step, 1)
+        return round(left + 12 + index * step, 1)
 
     def y_of(value: Number) -> float:
         return round(base_y - (base_y - TOP) * float(value) / float(top), 1)
@@ -148,7 +154,7 @@ def line_chart(
             ]
         )
     ends = [next((p.y for p in reversed(points) if p is not None), base_y) for points in drawn]
-    name_ys = spread(ends, 17, TOP, base_y)
+    name_ys = spread(ends, font + 4, TOP, base_y)
     lines = [
         Line(
             name=name,
@@ -159,7 +165,7 @@ def line_chart(
         )
         for number, (name, _) in enumerate(series)
     ]
-    every = max(1, -(-len(labels) // 6))
+    every = max(1, -(-len(labels) // (6 if width >= WIDTH else 3)))
     last = len(labels) - 1
     x_ticks = [Tick(x_of(i), label) for i, label in enumerate(labels) if (last - i) % every == 0]
     quarter = float(top) / 4
@@ -167,7 +173,7 @@ def line_chart(
         Tick(y_of(value), short_number(int(value) if value.is_integer() else value), value)
         for value in (quarter * n for n in (0, 1, 2, 3, 4))
     ]
-    return LineChart(WIDTH, height, right, base_y, lines, y_ticks, x_ticks)
+    return LineChart(width, height, round(left, 1), right, base_y, lines, y_ticks, x_ticks)
 
 
 def _path(points: Sequence[Point | None]) -> str:
@@ -185,21 +191,23 @@ def _path(points: Sequence[Point | None]) -> str:
 def bar_chart(
     rows: Sequence[tuple[str, Number | None, Number | None, str]],
     ceiling: Number | None = None,
-    left: int = 96,
+    width: int = WIDTH,
 ) -> BarChart:
     """Lay out rows of (label, whole, part, text): the outline is the whole, the filling the part.
 
     A ``part`` of None fills the whole bar; a ``whole`` of None draws nothing. ``text`` stands at the right.
     """
     row = 30
-    room = WIDTH - left - 96
+    font = 14 if width >= WIDTH else 16
+    left = 14 + font * max((len(label) for label, *_ in rows), default=0)
+    room = width - left - 12 - font * max((len(text) for *_, text in rows), default=0) * 0.7
     top = ceiling if ceiling is not None else max((whole or 0 for _, whole, _, _ in rows), default=0)
     bars = []
     for index, (label, whole, part, text) in enumerate(rows):
         length = _share(whole, top, room)
         inner = length if part is None else min(_share(part, top, room), length)
         bars.append(Bar(label, text, index * row + 4, length, inner))
-    return BarChart(WIDTH, len(rows) * row + 4, left, row, bars)
+    return BarChart(width, len(rows) * row + 4, left, row, bars)
 
 
 def _share(value: Number | None, top: Number, room: float) -> float:

@@ -147,7 +147,7 @@ def path_of(rings: Iterable[Ring], frame: Frame) -> str:
     return "".join(parts)
 
 
-def radius(size: float, largest: float, smallest_r: float = 4.0, largest_r: float = 15.0) -> float:
+def radius(size: float, largest: float, smallest_r: float = 4.0, largest_r: float = 11.0) -> float:
     """A radius whose circle area grows with ``size``, never too small to see."""
     if largest <= 0 or size <= 0:
         return smallest_r
@@ -180,6 +180,14 @@ class _Box(NamedTuple):
             and other.top < self.bottom
         )
 
+    def inside(self, other: "_Box") -> bool:
+        return (
+            self.left >= other.left
+            and self.right <= other.right
+            and self.top >= other.top
+            and self.bottom <= other.bottom
+        )
+
 
 def text_width(text: str, font_size: float) -> float:
     """About how wide a text is: a Chinese character is one em, anything else a little over half."""
@@ -190,88 +198,97 @@ def draw(
     outline: Sequence[Ring],
     spots: Sequence[Spot],
     *,
-    width: float = 720,
-    height: float = 420,
+    phone: bool = False,
     places: Sequence[Place] = (),
     pin: LonLat | None = None,
     reach_m: float | None = None,
     around: Sequence[LonLat] = (),
-    font_size: float = 13,
-    largest_r: float = 15.0,
 ) -> Map:
-    """Lay the map out: ``around`` narrows it to these points (the nearest villages), else the whole outline.
+    """Lay the map out, 720 × 400 for a desk, 360 × 300 with larger letters for a phone.
 
-    ``pin`` is the factory, ``reach_m`` the radius of the dashed ring round it. Larger circles are drawn
-    first, so that small ones stay visible; a label that fits nowhere is left to the list beside the map.
+    ``around`` narrows it to these points and the pin (say, the nearest villages), else the whole outline is
+    shown; villages outside the frame are left to the list. ``pin`` is the factory, ``reach_m`` the radius of
+    the dashed ring round it. Larger circles are drawn first, so that small ones stay visible; a label that
+    fits nowhere is left to the list as well.
     """
-    frame = fit(around or [point for ring in outline for point in ring], width, height)
+    width, height, font_size, largest_r = (360.0, 300.0, 16.0, 9.0) if phone else (720.0, 400.0, 13.0, 11.0)
+    shown = [*around, *([pin] if pin else [])] if around else [point for ring in outline for point in ring]
+    frame = fit(shown, width, height, padding=40 if around else 16)
     largest = max((spot.size for spot in spots), default=0)
     placed = []
     for spot in sorted(spots, key=lambda one: (one.chosen, -one.size, one.name)):
         x, y = frame.xy((spot.lon, spot.lat))
-        placed.append((spot, x, y, radius(spot.size, largest, largest_r=largest_r)))
+        if 0 <= x <= width and 0 <= y <= height:
+            placed.append((spot, x, y, radius(spot.size, largest, largest_r=largest_r)))
     pin_xy = None if pin is None else frame.xy(pin)
-    taken = [_Box(x - r, y - r, x + r, y + r) for _, x, y, r in placed]
-    if pin_xy is not None:
-        taken.append(_Box(pin_xy[0] - 14, pin_xy[1] - 36, pin_xy[0] + 14, pin_xy[1] + 2))
-    marks: list[Mark] = []
+    circles = [_Box(x - r, y - r, x + r, y + r) for _, x, y, r in placed]
+    pin_box = [] if pin_xy is None else [_Box(pin_xy[0] - 14, pin_xy[1] - 36, pin_xy[0] + 14, pin_xy[1] + 2)]
+    # First look for places free of everything; a listed village may then lie over a mark that is not listed,
+    # which its halo keeps readable.
+    free_of_all = [*circles, *pin_box]
+    free_of_listed = [
+        *(box for box, (spot, *_) in zip(circles, placed, strict=True) if spot.chosen),
+        *pin_box,
+    ]
     edge = _Box(0, 0, width, height)
-    wanted = sorted(range(len(placed)), key=lambda i: (not placed[i][0].chosen, -placed[i][0].size))
-    labels: dict[int, tuple[float, float, str]] = {}
-    for index in wanted:
+    labels: dict[int, _Label] = {}
+    boxes: list[_Box] = []
+    for index in sorted(range(len(placed)), key=lambda i: (not placed[i][0].chosen, -placed[i][0].size)):
         spot, x, y, r = placed[index]
-        found = (
-            _label_place(spot.label, x, y, r, font_size, taken, taken[index], edge) if spot.label else None
-        )
-        if found is not None:
-            box, label = found
-            taken.append(box)
-            labels[index] = label
+        if not spot.label:
+            continue
+        for obstacles in (free_of_all, free_of_listed) if spot.chosen else (free_of_all,):
+            around_it = [box for box in obstacles if box is not circles[index]]
+            found = _label_place(spot.label, x, y, r, font_size, [*around_it, *boxes], edge)
+            if found is not None:
+                boxes.append(found.box)
+                labels[index] = found
+                break
+    marks = []
     for index, (spot, x, y, r) in enumerate(placed):
-        label_x, label_y, anchor = labels.get(index, (x, y, "start"))
+        label = labels.get(index) or _Label(_Box(x, y, x, y), x, y, "start")
         pie = "" if spot.share is None else pie_path(spot.share, x, y, r)
-        marks.append(Mark(spot, x, y, r, pie, label_x, label_y, anchor, index in labels))
+        marks.append(Mark(spot, x, y, r, pie, label.x, label.y, label.anchor, index in labels))
     return Map(
         width=width,
         height=height,
         land=path_of(outline, frame),
         fields=_field_lines(width, height),
         marks=marks,
-        places=[(place.name, *frame.xy((place.lon, place.lat))) for place in places],
+        places=[
+            (place.name, x, y)
+            for place in places
+            for x, y in [frame.xy((place.lon, place.lat))]
+            if 30 <= x <= width - 30 and 16 <= y <= height - 8
+        ],
         pin=pin_xy,
         reach=None if pin is None or reach_m is None else frame.units(reach_m),
     )
 
 
+class _Label(NamedTuple):
+    box: _Box
+    x: float
+    y: float
+    anchor: str
+
+
 def _label_place(
-    label: str,
-    x: float,
-    y: float,
-    r: float,
-    size: float,
-    taken: Sequence[_Box],
-    own: _Box,
-    edge: _Box,
-) -> tuple[_Box, tuple[float, float, str]] | None:
+    text: str, x: float, y: float, r: float, size: float, taken: Sequence[_Box], edge: _Box
+) -> _Label | None:
     """The first free place right, left, below, above of a mark, or None."""
-    wide, high = text_width(label, size), size * 1.2
-    gap = 4
-    middle = y + size * 0.36
+    wide, high, gap = text_width(text, size), size * 1.2, 4
+    middle = round(y + size * 0.36, 1)
+    right, left, below, above = x + r + gap, x - r - gap, y + r + 2, y - r - 2
     candidates = [
-        (_Box(x + r + gap, y - high / 2, x + r + gap + wide, y + high / 2), (x + r + gap, middle, "start")),
-        (_Box(x - r - gap - wide, y - high / 2, x - r - gap, y + high / 2), (x - r - gap, middle, "end")),
-        (_Box(x - wide / 2, y + r + 2, x + wide / 2, y + r + 2 + high), (x, y + r + 2 + size, "middle")),
-        (_Box(x - wide / 2, y - r - 2 - high, x + wide / 2, y - r - 2), (x, y - r - 5, "middle")),
+        _Label(_Box(right, y - high / 2, right + wide, y + high / 2), right, middle, "start"),
+        _Label(_Box(left - wide, y - high / 2, left, y + high / 2), left, middle, "end"),
+        _Label(_Box(x - wide / 2, below, x + wide / 2, below + high), x, below + size, "middle"),
+        _Label(_Box(x - wide / 2, above - high, x + wide / 2, above), x, above - 3, "middle"),
     ]
-    for box, (label_x, label_y, anchor) in candidates:
-        inside = (
-            box.left >= edge.left
-            and box.right <= edge.right
-            and box.top >= edge.top
-            and box.bottom <= edge.bottom
-        )
-        if inside and not any(box.meets(other) for other in taken if other is not own):
-            return box, (round(label_x, 1), round(label_y, 1), anchor)
+    for label in candidates:
+        if label.box.inside(edge) and not any(label.box.meets(other) for other in taken):
+            return label._replace(x=round(label.x, 1), y=round(label.y, 1))
     return None
 
 

@@ -78,7 +78,7 @@ def test_labels_of_neighbours_do_not_overlap() -> None:
     spots = [
         Spot(f"村{n}", 120.05 + n * 0.0004, 30.05, 10, label=f"同一村{n} 186", chosen=True) for n in range(4)
     ]
-    drawn = draw([SQUARE], spots, width=400, height=300)
+    drawn = draw([SQUARE], spots)
     labelled = [mark for mark in drawn.marks if mark.labelled]
     assert labelled
     places = {(mark.label_x, mark.label_y, mark.anchor) for mark in labelled}
@@ -90,11 +90,20 @@ def test_no_label_leaves_the_drawing() -> None:
         Spot("边", 120.1, 30.1, 5, label="很长很长的名字村 100"),
         Spot("角", 120.0, 30.0, 5, label="另一个村 9"),
     ]
-    for mark in draw([SQUARE], edge, width=400, height=300).marks:
-        assert 0 <= mark.label_x <= 400
-        assert 0 <= mark.label_y <= 300
+    for mark in draw([SQUARE], edge).marks:
+        assert 0 <= mark.label_x <= 720
+        assert 0 <= mark.label_y <= 400
 
 
 def test_chosen_villages_are_drawn_over_the_rest() -> None:
     spots = [Spot("甲", 120.05, 30.05, 1, chosen=True), Spot("乙", 120.05, 30.05, 100)]
     assert [mark.spot.name for mark in draw([SQUARE], spots).marks] == ["乙", "甲"]
+
+
+def test_a_narrowed_map_leaves_far_villages_out() -> None:
+    spots = [Spot("近", 120.01, 30.01, 5), Spot("远", 120.09, 30.09, 5)]
+    drawn = draw([SQUARE], spots, phone=True, around=[(120.01, 30.01)], pin=(120.012, 30.012), reach_m=200)
+    assert [mark.spot.name for mark in drawn.marks] == ["近"]
+    assert (drawn.width, drawn.height) == (360, 300)
+    assert drawn.pin is not None
+    assert drawn.reach
