@@ -485,6 +485,7 @@ def upgrade() -> None:
         sa.Column("geo_precision", sa.Text(), server_default=sa.text("'village'"), nullable=False),
         sa.Column("place", Point(), sa.Computed("point(lon * 0.8635, lat)", persisted=True), nullable=False),
         sa.Column("dangerous_since", sa.Date(), nullable=True),
+        sa.Column("dangerous_reason", sa.Text(), nullable=True),
         sa.Column("safe_until", sa.Date(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
@@ -914,6 +915,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default=sa.text("'submitted'"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("submitted_by", sa.BigInteger(), nullable=True),
+        sa.Column("on_behalf_of", sa.BigInteger(), nullable=True),
         sa.Column(
             "submitted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
@@ -927,11 +929,13 @@ def upgrade() -> None:
             name="listing_no_overlap",
         ),
         sa.CheckConstraint(
-            "state IN ('submitted', 'returned', 'approved', 'withdrawn')", name=op.f("ck_listing_state_known")
+            "state IN ('draft', 'submitted', 'returned', 'approved', 'withdrawn')",
+            name=op.f("ck_listing_state_known"),
         ),
         sa.CheckConstraint("ends_on > starts_on", name=op.f("ck_listing_period_forward")),
         sa.CheckConstraint("rent_fen BETWEEN 100 AND 10000000", name=op.f("ck_listing_rent_sensible")),
         sa.ForeignKeyConstraint(["decided_by"], ["app_user.id"], name=op.f("fk_listing_decided_by")),
+        sa.ForeignKeyConstraint(["on_behalf_of"], ["owner.id"], name=op.f("fk_listing_on_behalf_of")),
         sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_listing_room_id")),
         sa.ForeignKeyConstraint(["submitted_by"], ["app_user.id"], name=op.f("fk_listing_submitted_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_listing")),
@@ -946,6 +950,9 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_listing_waiting", ["id"], unique=False, postgresql_where=sa.text("state = 'submitted'")
+        )
+        batch_op.create_index(
+            "uq_listing_draft", ["room_id"], unique=True, postgresql_where=sa.text("state = 'draft'")
         )
 
     op.create_table(
@@ -1358,6 +1365,7 @@ def downgrade() -> None:
 
     op.drop_table("payment_allocation")
     with op.batch_alter_table("listing", schema=None) as batch_op:
+        batch_op.drop_index("uq_listing_draft", postgresql_where=sa.text("state = 'draft'"))
         batch_op.drop_index("ix_listing_waiting", postgresql_where=sa.text("state = 'submitted'"))
         batch_op.drop_index("ix_listing_room_id_approved", postgresql_where=sa.text("state = 'approved'"))
         batch_op.drop_index(batch_op.f("ix_listing_room_id"))

@@ -74,9 +74,11 @@ def area_name(scope: str) -> str:
     """The name of an office's area, ``河庄街道`` or ``同一村``; empty for scopes that are no area."""
     if scope == DISTRICT:
         return str(_("钱塘区"))
-    models: dict[int, type[Street] | type[Village]] = {9: Street, 12: Village}
-    model = models.get(len(scope))
-    found = db.session.get(model, scope) if model else None
+    found: Street | Village | None = None
+    if len(scope) == 9:
+        found = db.session.get(Street, scope)
+    elif len(scope) == 12:
+        found = db.session.get(Village, scope)
     return found.name if found else ""
 
 

@@ -10,7 +10,9 @@ from sqlalchemy.sql import func
 from sqlalchemy.types import Text, UserDefinedType
 
 from qiantang_nest.core.crypto import HasSealed, SealedText, hash_column, sealed_column
-from qiantang_nest.core.db import Base
+from qiantang_nest.core.db import Base, refuse_as
+from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.i18n import _l
 
 
 class Point(UserDefinedType[str]):
@@ -20,6 +22,22 @@ class Point(UserDefinedType[str]):
 
     def get_col_spec(self, **kw: object) -> str:
         return "POINT"
+
+
+class HouseholdExists(DomainError):
+    """The village already has a household of this number."""
+
+
+class HouseExists(DomainError):
+    """The household already has a house at this address."""
+
+
+class RoomExists(DomainError):
+    """The house already has a room of this name."""
+
+
+class AlreadyOffered(DomainError):
+    """The room is already offered, or waits for the clerk, on one of the days."""
 
 
 class CapacityRule(Base):
@@ -150,6 +168,7 @@ class House(Base):
     """Scaled by cos 30.3° so that ``<->`` orders by true distance; 1 unit ≈ 111.2 km."""
     dangerous_since: Mapped[date | None]
     """Graded C or D: must not be let (浙江省房屋使用安全管理条例 art. 33)."""
+    dangerous_reason: Mapped[str | None]
     safe_until: Mapped[date | None]
     """First day the latest passed safety check no longer covers; None if the latest failed or none exists."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -268,7 +287,9 @@ class Listing(Base):
 
     __tablename__ = "listing"
     __table_args__ = (
-        CheckConstraint("state IN ('submitted', 'returned', 'approved', 'withdrawn')", name="state_known"),
+        CheckConstraint(
+            "state IN ('draft', 'submitted', 'returned', 'approved', 'withdrawn')", name="state_known"
+        ),
         CheckConstraint("rent_fen BETWEEN 100 AND 10000000", name="rent_sensible"),
         CheckConstraint("ends_on > starts_on", name="period_forward"),
         ExcludeConstraint(
@@ -280,6 +301,7 @@ class Listing(Base):
         ),
         Index("ix_listing_room_id_approved", "room_id", postgresql_where=text("state = 'approved'")),
         Index("ix_listing_waiting", "id", postgresql_where=text("state = 'submitted'")),
+        Index("uq_listing_draft", "room_id", unique=True, postgresql_where=text("state = 'draft'")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -293,6 +315,8 @@ class Listing(Base):
     reason: Mapped[str | None]
     """Why it was returned or withdrawn."""
     submitted_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk offered it as the household's proxy."""
     submitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     decided_at: Mapped[datetime | None]
@@ -313,3 +337,17 @@ class ImportedFile(Base):
     rows: Mapped[int]
     imported_by: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
     imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+refuse_as(
+    "uq_owner_village_household",
+    HouseholdExists,
+    _l("村里已经有这个户号。请核对户号，或者打开那一户来改。"),
+)
+refuse_as("uq_house_owner_address", HouseExists, _l("这一户已经登记过这个地址的房子，不用再登记一次。"))
+refuse_as("uq_room_house_label", RoomExists, _l("这座房子里已经有叫这个名字的房间，请换一个房号。"))
+refuse_as(
+    "listing_no_overlap",
+    AlreadyOffered,
+    _l("这间房在这几天已经上架或正在审核，不用再交一次。想改价就直接改原来那一条。"),
+)

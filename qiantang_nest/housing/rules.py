@@ -6,7 +6,7 @@ Sources: 住房租赁条例 art. 7 and 39; 杭州市居住房屋出租安全管�
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -242,3 +242,27 @@ def gate_lacks(facts: GateFacts) -> list[GateLack]:
         GateLack.MAJOR_HAZARD_OPEN: facts.open_major_hazards > 0,
     }
     return [lack for lack in GateLack if found[lack]]
+
+
+# --- hazards --------------------------------------------------------------------------------------
+
+
+class Severity(StrEnum):
+    """How bad a safety finding is; an open major one keeps the whole house off the market."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+
+
+def severity_label(severity: Severity) -> str:
+    """Return the word for a severity."""
+    labels: dict[Severity, str] = {Severity.MINOR: _("一般隐患"), Severity.MAJOR: _("重大隐患")}
+    return labels[severity]
+
+
+_DAYS_TO_MEND = {Severity.MINOR: 15, Severity.MAJOR: 3}
+
+
+def hazard_due(severity: Severity, found_on: date) -> date:
+    """Return the day by which a hazard is to be mended: 72 hours for major ones, 15 days for others."""
+    return found_on + timedelta(days=_DAYS_TO_MEND[severity])

@@ -1,0 +1,352 @@
+"""Reads of households, houses, rooms and listings.
+
+Everything a person sees goes through one of the ``…_visible_to`` selects, which hold nothing for roles that
+have no business with houses.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager
+
+from qiantang_nest.accounts.rules import Role
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.db import db
+from qiantang_nest.geography.queries import in_area
+from qiantang_nest.housing.models import (
+    CapacityRule,
+    Hazard,
+    House,
+    HouseDocument,
+    HouseholdLink,
+    Inspection,
+    Listing,
+    Owner,
+    Photo,
+    ProxyConsent,
+    Room,
+)
+from qiantang_nest.housing.rules import (
+    DEFAULT_CAP,
+    DEFAULT_M2_PER_PERSON,
+    DocumentKind,
+    GateFacts,
+    GateLack,
+    RoomKind,
+    gate_lacks,
+)
+
+# --- what a person may see ------------------------------------------------------------------------
+
+
+def _visible(actor: Actor, village_code: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The scope of a row that belongs to a household of a village; ``Owner`` has to be in the select."""
+    if actor.role == Role.VILLAGER:
+        return Owner.user_id == actor.user_id if actor.user_id is not None else false()
+    if actor.is_office or actor.role == "system":
+        return in_area(village_code, actor.scope)
+    return false()
+
+
+def owners_visible_to(actor: Actor) -> Select[Owner]:
+    """Households: a villager's own, an office's area, nobody else's."""
+    return select(Owner).where(_visible(actor, Owner.village_code))
+
+
+def houses_visible_to(actor: Actor) -> Select[House]:
+    """Houses with their households loaded; scope as for households."""
+    return (
+        select(House)
+        .join(House.owner)
+        .options(contains_eager(House.owner))
+        .where(_visible(actor, House.village_code))
+    )
+
+
+def rooms_visible_to(actor: Actor) -> Select[Room]:
+    """Rooms that were not removed, with house and household loaded; scope as for households."""
+    return (
+        select(Room)
+        .join(Room.house)
+        .join(House.owner)
+        .options(contains_eager(Room.house).contains_eager(House.owner))
+        .where(Room.removed_at.is_(None), _visible(actor, Room.village_code))
+    )
+
+
+def listings_visible_to(actor: Actor) -> Select[Listing]:
+    """Listings in every state, with room, house and household loaded; scope as for households."""
+    return (
+        select(Listing)
+        .join(Listing.room)
+        .join(Room.house)
+        .join(House.owner)
+        .options(contains_eager(Listing.room).contains_eager(Room.house).contains_eager(House.owner))
+        .where(_visible(actor, Room.village_code))
+    )
+
+
+def hazards_visible_to(actor: Actor) -> Select[Hazard, House]:
+    """Hazards with their houses and households; scope as for households."""
+    return (
+        select(Hazard, House)
+        .join(House, House.id == Hazard.house_id)
+        .join(House.owner)
+        .options(contains_eager(House.owner))
+        .where(_visible(actor, House.village_code))
+    )
+
+
+def links_visible_to(actor: Actor) -> Select[HouseholdLink]:
+    """Requests to be linked: a villager's own, an office's area."""
+    if actor.role == Role.VILLAGER:
+        return select(HouseholdLink).where(HouseholdLink.user_id == actor.user_id)
+    allowed = in_area(HouseholdLink.village_code, actor.scope) if actor.is_office else false()
+    return select(HouseholdLink).where(allowed)
+
+
+# --- capacity -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The capacity rule of a day; ``basis`` is empty for the figures of the law itself."""
+
+    cap: int
+    m2_per_person: Decimal
+    basis: str = ""
+    effective_on: date | None = None
+
+
+def capacity_on(day: date) -> Capacity:
+    """The rule in force: the newest whose day has come, else the figures of 若干规定 art. 14."""
+    found = db.session.execute(
+        select(CapacityRule)
+        .where(CapacityRule.effective_on <= day)
+        .order_by(CapacityRule.effective_on.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if found is None:
+        return Capacity(DEFAULT_CAP, DEFAULT_M2_PER_PERSON)
+    return Capacity(int(found.cap), found.m2_per_person, found.basis, found.effective_on)
+
+
+# --- the market -----------------------------------------------------------------------------------
+
+
+def on_market_condition(starts_on: date, ends_on: date | None = None) -> ColumnElement[bool]:
+    """The condition that a room is on offer for a period, for a select of Listing ⋈ Room ⋈ House.
+
+    ``on_market_condition(day)`` asks for one day, ``(starts_on, ends_on)`` for a half-open period that one
+    approved listing covers. Says what ``rules.gate_lacks`` says, so a house whose check has run out, that is
+    found dangerous, or has a major hazard open, is off the market without anybody touching its listings.
+    Whether somebody has taken the room is the claims' business (``occupancy``).
+
+    Indexes: ``ix_listing_room_id_approved`` finds a room's listing, ``uq_house_document_number`` and
+    ``ix_hazard_open`` answer the two probes from the index alone; ``ix_house_place`` or
+    ``ix_room_village_code_id`` lead, depending on whether a place or a village was asked for.
+    """
+    ends_on = ends_on or starts_on + timedelta(days=1)
+    return and_(
+        Listing.state == "approved",
+        Listing.starts_on <= starts_on,
+        Listing.ends_on >= ends_on,
+        Room.removed_at.is_(None),
+        Room.beds > 0,
+        House.dangerous_since.is_(None),
+        House.safe_until > starts_on,
+        exists().where(HouseDocument.house_id == House.id),
+        ~exists().where(Hazard.house_id == House.id, Hazard.severity == "major", Hazard.closed_on.is_(None)),
+    )
+
+
+def lacks_of(listings: Sequence[Listing], today: date) -> dict[int, list[GateLack]]:
+    """What keeps each listing (room and house loaded) from the market; two queries for any number."""
+    house_ids = {listing.room.house_id for listing in listings}
+    papers: dict[int, set[DocumentKind]] = {}
+    for house_id, kind in db.session.execute(
+        select(HouseDocument.house_id, HouseDocument.kind).where(HouseDocument.house_id.in_(house_ids))
+    ):
+        papers.setdefault(house_id, set()).add(DocumentKind(kind))
+    majors = open_major_hazards(house_ids)
+    return {
+        listing.id: gate_lacks(
+            gate_facts(
+                listing.room,
+                papers.get(listing.room.house_id, set()),
+                majors.get(listing.room.house_id, 0),
+                max(listing.starts_on, today),
+            )
+        )
+        for listing in listings
+    }
+
+
+def gate_facts(
+    room: Room, papers: Collection[DocumentKind], open_major: int, offered_from: date
+) -> GateFacts:
+    """The facts of one room for ``rules.gate_lacks``."""
+    return GateFacts(
+        room_kind=RoomKind(room.kind),
+        capacity=room.capacity,
+        beds=room.beds,
+        documents=papers,
+        safe_until=room.house.safe_until,
+        open_major_hazards=open_major,
+        dangerous=room.house.dangerous_since is not None,
+        offered_from=offered_from,
+    )
+
+
+def open_major_hazards(house_ids: Collection[int]) -> dict[int, int]:
+    """house id → number of open major hazards; houses without any are absent."""
+    rows = db.session.execute(
+        select(Hazard.house_id, func.count())
+        .where(Hazard.house_id.in_(house_ids), Hazard.severity == "major", Hazard.closed_on.is_(None))
+        .group_by(Hazard.house_id)
+    )
+    return {int(house_id): int(count) for house_id, count in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class RentLevels:
+    """What neighbours ask a month, in fen: lowest, quartiles, highest, over ``rooms`` rooms on offer."""
+
+    rooms: int
+    lowest_fen: int
+    lower_fen: int
+    median_fen: int
+    upper_fen: int
+    highest_fen: int
+
+
+def neighbours_rent(village_code: str, today: date, *, private_bathroom: bool) -> RentLevels | None:
+    """Rents asked for rooms of the same sort in a village; None below three rooms (no neighbour's secret)."""
+    bathroom = Room.features.contains(["private_bathroom"])
+    row = db.session.execute(
+        select(
+            func.count(),
+            func.min(Listing.rent_fen),
+            func.percentile_disc(0.25).within_group(Listing.rent_fen),
+            func.percentile_disc(0.5).within_group(Listing.rent_fen),
+            func.percentile_disc(0.75).within_group(Listing.rent_fen),
+            func.max(Listing.rent_fen),
+        )
+        .join(Room, Room.id == Listing.room_id)
+        .where(
+            Room.village_code == village_code,
+            Room.removed_at.is_(None),
+            Listing.state == "approved",
+            Listing.ends_on > today,
+            bathroom if private_bathroom else ~bathroom,
+        )
+    ).one()
+    return None if row[0] < 3 else RentLevels(*(int(value) for value in row))
+
+
+# --- rows of one house or household ---------------------------------------------------------------
+
+
+def live_consent(owner_id: int) -> ProxyConsent | None:
+    """The household's word that the village may act for it, unless withdrawn."""
+    return db.session.execute(
+        select(ProxyConsent)
+        .where(ProxyConsent.owner_id == owner_id, ProxyConsent.withdrawn_on.is_(None))
+        .order_by(ProxyConsent.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def rooms_of(house_ids: Collection[int]) -> Sequence[Room]:
+    """The rooms of houses that were not removed, by floor and name."""
+    return (
+        db.session.execute(
+            select(Room)
+            .where(Room.house_id.in_(house_ids), Room.removed_at.is_(None))
+            .order_by(Room.house_id, Room.floor, Room.label)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def current_listings(room_ids: Collection[int]) -> dict[int, Listing]:
+    """room id → the listing that matters now: offered or waiting before draft before returned before gone."""
+    found: dict[int, Listing] = {}
+    rows = db.session.execute(
+        select(Listing).where(Listing.room_id.in_(room_ids)).order_by(Listing.id)
+    ).scalars()
+    for listing in rows:
+        best = found.get(listing.room_id)
+        if best is None or _RANK[listing.state] <= _RANK[best.state]:
+            found[listing.room_id] = listing
+    return found
+
+
+_RANK = {"approved": 0, "submitted": 0, "draft": 1, "returned": 2, "withdrawn": 2}
+
+
+def documents_of(house_id: int) -> Sequence[HouseDocument]:
+    """The papers of a house, newest first."""
+    return (
+        db.session.execute(
+            select(HouseDocument).where(HouseDocument.house_id == house_id).order_by(HouseDocument.id.desc())
+        )
+        .scalars()
+        .all()
+    )
+
+
+def inspections_of(house_id: int) -> Sequence[Inspection]:
+    """The safety checks of a house, newest first."""
+    return (
+        db.session.execute(
+            select(Inspection)
+            .where(Inspection.house_id == house_id)
+            .order_by(Inspection.inspected_on.desc(), Inspection.id.desc())
+        )
+        .scalars()
+        .all()
+    )
+
+
+def hazards_of(house_id: int) -> Sequence[Hazard]:
+    """The hazards of a house, open ones first."""
+    return (
+        db.session.execute(
+            select(Hazard)
+            .where(Hazard.house_id == house_id)
+            .order_by(Hazard.closed_on.isnot(None), Hazard.due_on, Hazard.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def photos_of(house_ids: Collection[int]) -> Sequence[Photo]:
+    """The photographs of houses and their rooms, oldest first."""
+    return (
+        db.session.execute(select(Photo).where(Photo.house_id.in_(house_ids)).order_by(Photo.id))
+        .scalars()
+        .all()
+    )
+
+
+def is_public_photo(photo: Photo, today: date) -> bool:
+    """Whether anyone may look: the room it shows, or any room of the house, is on the market today."""
+    in_picture = Room.id == photo.room_id if photo.room_id is not None else true()
+    return bool(
+        db.session.execute(
+            select(
+                exists(
+                    select(Listing.id)
+                    .join(Room, Room.id == Listing.room_id)
+                    .join(House, House.id == Room.house_id)
+                    .where(House.id == photo.house_id, in_picture, on_market_condition(today))
+                )
+            )
+        ).scalar_one()
+    )

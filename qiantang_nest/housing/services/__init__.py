@@ -1,0 +1,78 @@
+"""Writes on households, houses, rooms and listings, one module per subject."""
+
+from qiantang_nest.housing.services.capacity import apply_capacity_rule, set_capacity_rule
+from qiantang_nest.housing.services.households import (
+    change_account,
+    edit_owner,
+    link_household,
+    proxy_for,
+    record_consent,
+    refuse_link,
+    register_owner,
+    request_link,
+    withdraw_consent,
+)
+from qiantang_nest.housing.services.houses import (
+    add_house,
+    add_photo,
+    add_room,
+    edit_house,
+    edit_room,
+    place_house,
+    place_village,
+    remove_photo,
+    remove_room,
+)
+from qiantang_nest.housing.services.listings import (
+    approve_listing,
+    change_offer,
+    draft_offer,
+    return_listing,
+    submit_draft,
+    submit_listing,
+    withdraw_listing,
+)
+from qiantang_nest.housing.services.safety import (
+    clear_danger,
+    close_hazard,
+    mark_dangerous,
+    record_document,
+    record_hazard,
+    record_inspection,
+)
+
+__all__ = [
+    "add_house",
+    "add_photo",
+    "add_room",
+    "apply_capacity_rule",
+    "approve_listing",
+    "change_account",
+    "change_offer",
+    "clear_danger",
+    "close_hazard",
+    "draft_offer",
+    "edit_house",
+    "edit_owner",
+    "edit_room",
+    "link_household",
+    "mark_dangerous",
+    "place_house",
+    "place_village",
+    "proxy_for",
+    "record_consent",
+    "record_document",
+    "record_hazard",
+    "record_inspection",
+    "refuse_link",
+    "register_owner",
+    "remove_photo",
+    "remove_room",
+    "request_link",
+    "return_listing",
+    "set_capacity_rule",
+    "submit_draft",
+    "submit_listing",
+    "withdraw_consent",
+    "withdraw_listing",
+]
