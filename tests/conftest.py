@@ -10,12 +10,17 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from config import Config
+from qiantang_nest.accounts.models import RoleGrant, User
+from qiantang_nest.accounts.services import start_session
 from qiantang_nest.app import create_app
+from qiantang_nest.core import clock
+from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from tests import run_folder, socket_guard
+from tests.factories import NOW
 from tests.run_folder import TestDatabase
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,6 +123,31 @@ def db_session(app: Flask) -> Iterator[Any]:
 def client(app: Flask, db_session: Any) -> FlaskClient:
     """A visitor without a session; what its requests write is rolled back after the test."""
     return app.test_client()
+
+
+@pytest.fixture
+def at_now() -> Iterator[None]:
+    """The clock stands at 09:00 on the day that factories live on."""
+    with clock.frozen_at(NOW):
+        yield
+
+
+def sign_in(client: FlaskClient, actor: Actor) -> FlaskClient:
+    """Let the client act as a person made by a factory, second factor passed; commits what was made."""
+    now = clock.now()
+    grant = db.session.execute(
+        select(RoleGrant).where(
+            RoleGrant.user_id == actor.user_id, RoleGrant.role == actor.role, RoleGrant.scope == actor.scope
+        )
+    ).scalar_one()
+    token = start_session(
+        user=db.session.get_one(User, actor.user_id), grant=grant, address="test", agent="test", now=now
+    )
+    db.session.commit()
+    with client.session_transaction() as session:
+        session["_user_id"] = token
+        session["_fresh"] = True
+    return client
 
 
 @pytest.fixture
