@@ -17,6 +17,13 @@ MESSAGES = {
     "enterprises.submitted": _l("%(name)s 交来了企业资料，等您核验。"),
     "enterprises.verified": _l("%(name)s 已通过核验，可以订房了。"),
     "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
+    "housing.listing_approved": _l("%(house)s的 %(room)s 房可以出租了，已经上架。"),
+    "housing.listing_returned": _l("%(house)s的 %(room)s 房还要补一下：%(reason)s。"),
+    "housing.listing_waits": _l("%(owner)s交来一间房等您看：%(house)s %(room)s。"),
+    "housing.help_wanted": _l("%(owner)s上架 %(house)s 时想请村里帮忙。"),
+    "housing.link_wanted": _l("%(name)s 说自己是村里的房东，等您核对是哪一户。"),
+    "housing.household_linked": _l("村里已经把 %(number)s 户绑定给您，现在就可以登记空房。"),
+    "housing.household_refused": _l("村里没有对上您是哪一户：%(reason)s。改好再交一次就行。"),
 }
 """kind → sentence; ``<package>.<what happened>``."""
 

@@ -40,6 +40,7 @@ from qiantang_nest.housing.services.safety import (
     record_hazard,
     record_inspection,
 )
+from qiantang_nest.housing.services.telling import ask_for_help
 
 __all__ = [
     "add_house",
@@ -47,6 +48,7 @@ __all__ = [
     "add_room",
     "apply_capacity_rule",
     "approve_listing",
+    "ask_for_help",
     "change_account",
     "change_offer",
     "clear_danger",

@@ -11,6 +11,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import HouseholdLink, Owner, ProxyConsent
 from qiantang_nest.housing.queries import live_consent
+from qiantang_nest.housing.services.telling import tell_clerks, tell_linked
 
 
 def register_owner(
@@ -164,6 +165,12 @@ def request_link(*, user_id: int, village: Village, note: str, actor: Actor) -> 
         entity_id=link.id,
         changes={"village_code": village.code},
     )
+    tell_clerks(
+        village_code=village.code,
+        kind="housing.link_wanted",
+        params={"name": actor.name},
+        url="/household-links",
+    )
     return link
 
 
@@ -197,6 +204,7 @@ def link_household(*, link: HouseholdLink, owner: Owner, now: datetime, actor: A
         entity_id=link.id,
         changes={"owner_id": owner.id, "user_id": link.user_id},
     )
+    tell_linked(link, owner)
 
 
 def refuse_link(*, link: HouseholdLink, reason: str, now: datetime, actor: Actor) -> None:
@@ -212,3 +220,4 @@ def refuse_link(*, link: HouseholdLink, reason: str, now: datetime, actor: Actor
         entity_id=link.id,
         changes={"reason": reason},
     )
+    tell_linked(link, None)

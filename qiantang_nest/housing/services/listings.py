@@ -14,6 +14,7 @@ from qiantang_nest.housing.models import Listing, Room
 from qiantang_nest.housing.queries import lacks_of
 from qiantang_nest.housing.rules import GateLack, gate_lack_label
 from qiantang_nest.housing.services.households import proxy_for
+from qiantang_nest.housing.services.telling import tell_clerks, tell_owner
 
 MOST_YEARS_OFFERED = 10
 
@@ -111,6 +112,14 @@ def submit_draft(*, listing: Listing, today: date, now: datetime, actor: Actor) 
         changes=_terms(listing),
         on_behalf_of=on_behalf_of,
     )
+    if on_behalf_of is None:
+        room = listing.room
+        tell_clerks(
+            village_code=room.village_code,
+            kind="housing.listing_waits",
+            params={"owner": room.house.owner.name, "house": room.house.address, "room": room.label},
+            url="/listings-waiting",
+        )
 
 
 _HOPELESS = (
@@ -173,6 +182,7 @@ def approve_listing(*, listing: Listing, today: date, now: datetime, actor: Acto
         entity_id=listing.id,
         changes=_terms(listing),
     )
+    tell_owner(listing)
 
 
 def return_listing(*, listing: Listing, reason: str, now: datetime, actor: Actor) -> None:
@@ -188,6 +198,7 @@ def return_listing(*, listing: Listing, reason: str, now: datetime, actor: Actor
         entity_id=listing.id,
         changes={"reason": reason},
     )
+    tell_owner(listing)
 
 
 def withdraw_listing(*, listing: Listing, reason: str, now: datetime, actor: Actor) -> None:
