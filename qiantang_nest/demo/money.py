@@ -91,7 +91,12 @@ ON CONFLICT (name) DO UPDATE SET last = excluded.last
 
 
 def bill_and_pay(
-    *, since: date, today: date, firms: tuple[int, int], commit: Callable[[], None], say: Callable[[str], None]
+    *,
+    since: date,
+    today: date,
+    firms: tuple[int, int],
+    commit: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:
     """Run the bills twice a month from ``since`` to ``today``, then pay what employers ``firms`` would have.
 
@@ -104,9 +109,7 @@ def bill_and_pay(
             commit()
     say(f"bills: {bills:,}")
     db.session.execute(text("ANALYZE bill"))
-    db.session.execute(
-        text(_PAY), {"today": today, "first": firms[0], "last": firms[1]}
-    )
+    db.session.execute(text(_PAY), {"today": today, "first": firms[0], "last": firms[1]})
     db.session.execute(text(_FOLLOW_SERIES))
     commit()
     say("payments recorded")
