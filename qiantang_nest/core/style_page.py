@@ -13,7 +13,7 @@ from wtforms import (
     IntegerField,
     RadioField,
     SearchField,
-    SelectChoice,
+    SelectChoice,  # type: ignore[attr-defined]  # newer than its stubs
     SelectField,
     SelectMultipleField,
     TextAreaField,

@@ -97,6 +97,15 @@ def day(value: date | datetime | None) -> str:
     return format_date(on, "d MMM" if this_year else "d MMM y", locale="en")
 
 
+def weekday(value: date) -> str:
+    """``一`` to ``日``, ``Mo`` to ``Su``; for heads of narrow columns."""
+    return (
+        format_date(value, "EEEEE", locale="zh")
+        if _is_chinese()
+        else format_date(value, "EEEEEE", locale="en")
+    )
+
+
 def moment(value: datetime | None) -> str:
     """``2026-11-25 08:46`` in Shanghai; for desks."""
     return NOTHING if value is None else value.astimezone(clock.SHANGHAI).strftime("%Y-%m-%d %H:%M")
@@ -167,6 +176,7 @@ def register(app: Flask) -> None:
         percent=percent,
         date=iso_date,
         day=day,
+        weekday=weekday,
         moment=moment,
         hour_minute=hour_minute,
         day_time=day_time,

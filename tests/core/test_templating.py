@@ -1,8 +1,10 @@
 """Values are written one way on every page, and every component draws."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask, flash, g, render_template, render_template_string, request
@@ -11,6 +13,7 @@ from flask_wtf import CSRFProtect
 from jinja2 import UndefinedError
 
 from qiantang_nest.core import clock, style_page, templating
+from tools.translations import compile_catalogues
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -19,6 +22,7 @@ NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 @pytest.fixture
 def page_app() -> Iterator[Flask]:
     """The templates with an application of their own: no database, no person."""
+    compile_catalogues()
     app = Flask("pages", root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.config.update(SECRET_KEY="for tests", BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "translations"))
     CSRFProtect(app)
@@ -81,6 +85,11 @@ def test_dates_of_instants_are_shanghai_dates(render: Callable[..., str]) -> Non
     assert render("{{ at|date }} {{ at|day }} {{ at|moment }} {{ at|hour_minute }}", at=late) == (
         "2026-11-30 11 月 30 日 2026-11-30 01:00 01:00"
     )
+
+
+def test_weekdays_fit_a_narrow_column(render: Callable[..., str]) -> None:
+    assert render("{{ on|weekday }}", on=date(2026, 11, 23)) == "一"
+    assert render("{{ on|weekday }}", "/?lang=en", on=date(2026, 11, 29)) == "Su"
 
 
 def test_a_day_of_another_year_names_the_year(render: Callable[..., str]) -> None:
@@ -172,6 +181,30 @@ def test_error_pages_draw_without_anything_around_them(page_app: Flask, status: 
     assert page.count("<h1>") == 1
 
 
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@pytest.mark.parametrize("status", ["400", "403", "404", "409", "413", "429", "500", "503", "csrf"])
+def test_error_pages_are_whole_in_english(page_app: Flask, status: str) -> None:
+    with page_app.test_request_context("/somewhere?lang=en"):
+        page = render_template(f"errors/{status}.html", message=None)
+    assert not HAN.findall(page.replace("钱塘巢", ""))
+
+
+@pytest.mark.parametrize("frame", ["public", "desk", "phone", "print"])
+def test_frames_are_whole_in_english(page_app: Flask, frame: str) -> None:
+    source = f"{{% extends 'layouts/{frame}.html' %}}{{% block title %}}T{{% endblock %}}"
+    with page_app.test_request_context("/?lang=en"):
+        person = SimpleNamespace(name="Shen")
+        page = render_template_string(source, current_actor=person, role_label="Clerk", area_name="Tongyi")
+    assert not HAN.findall(page.replace("钱塘巢", "").replace(">中文<", ""))
+
+
+def test_every_chip_has_an_english_word(page_app: Flask) -> None:
+    with page_app.test_request_context("/?lang=en"):
+        assert [kind for kind, look in templating.CHIPS.items() if HAN.search(str(look.label))] == []
+
+
 def test_flash_categories_have_their_own_look_and_role(page_app: Flask) -> None:
     with page_app.test_request_context("/"):
         flash("存好了", "done")
@@ -195,8 +228,8 @@ def test_forms_derive_what_the_validators_know(page_app: Flask) -> None:
     with page_app.test_request_context("/"):
         form = style_page.sample()["form"]
         page = render_template_string(
-            "{% from 'components/form.html' import form, field %}"
-            "{% call form(f, submit='存') %}"
+            "{% from 'components/form.html' import form_for, field %}"
+            "{% call form_for(f, submit='存') %}"
             "{{ field(f.heads, unit='人', hint='全部算上') }}{{ field(f.budget) }}"
             "{{ field(f.shift) }}{{ field(f.other, rows=3) }}{% endcall %}",
             f=form,
