@@ -83,6 +83,8 @@ class Permission(StrEnum):
     LEASE_FILE = "occupancy.file_lease"
     STAY_READ = "occupancy.read_stays"
     STAY_MANAGE = "occupancy.manage_stays"
+    ROSTER_KEEP = "occupancy.keep_roster"
+    """Keep an enterprise's workers and give out its beds."""
     WORKER_REVEAL = "occupancy.reveal_worker"
     REGISTRATION_RECORD = "occupancy.record_registration"
     ROOM_CLOSE = "occupancy.close_room"
@@ -134,6 +136,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.LEASE_READ,
             P.LEASE_SIGN,
             P.STAY_READ,
+            P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.WORKER_REVEAL,
             P.BILL_READ,
@@ -149,6 +152,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.BOOKING_READ,
             P.LEASE_READ,
             P.STAY_READ,
+            P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.BILL_READ,
             P.PAYMENT_RECORD,

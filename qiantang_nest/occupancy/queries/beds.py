@@ -1,0 +1,214 @@
+"""Reads of beds: which are free over a time, who is where, and a placing to show before it is saved."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Select, false, func, select
+from sqlalchemy.orm import contains_eager, joinedload
+
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.db import db
+from qiantang_nest.core.identifiers import Sex
+from qiantang_nest.enterprises.models import Worker
+from qiantang_nest.geography.models import Village
+from qiantang_nest.housing.models import Hazard, House, Room
+from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.rules import FreeRoom, Placement, Sleeper, Unplaced, assign_beds
+
+FAR = date(2199, 12, 31)
+
+
+def sleeper(worker: Worker) -> Sleeper:
+    """A worker as the rules of placing see one."""
+    return Sleeper(worker.id, Sex(worker.sex), worker.couple_with_id)
+
+
+def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
+    """Rooms under signed leases of the actor's enterprise, with room, house, lease; by village and house.
+
+    Beds are an employer's to give out; nobody else sees a room here.
+    """
+    statement = (
+        select(LeaseRoom)
+        .join(LeaseRoom.lease)
+        .join(LeaseRoom.room)
+        .join(Room.house)
+        .options(
+            contains_eager(LeaseRoom.lease),
+            contains_eager(LeaseRoom.room).contains_eager(Room.house),
+        )
+        .where(Lease.state == "signed")
+        .order_by(LeaseRoom.starts_on, House.village_code, House.id, Room.label)
+    )
+    if actor.enterprise_id is None:
+        return statement.where(false())
+    return statement.where(Lease.enterprise_id == actor.enterprise_id)
+
+
+def workers_visible_to(actor: Actor) -> Select[Worker]:
+    """The actor's enterprise's workers; nobody else keeps a roster."""
+    if actor.enterprise_id is None:
+        return select(Worker).where(false())
+    return select(Worker).where(Worker.enterprise_id == actor.enterprise_id)
+
+
+def unhoused(actor: Actor, on: date) -> Select[Worker]:
+    """The enterprise's workers who have no bed on or after a day, oldest entry first."""
+    housed = (
+        select(Stay.id)
+        .where(Stay.worker_id == Worker.id, Stay.cancelled_at.is_(None), Stay.ends_on > on)
+        .correlate(Worker)
+        .exists()
+    )
+    return workers_visible_to(actor).where(~housed).order_by(Worker.id)
+
+
+@dataclass(frozen=True)
+class BedRow:
+    """A leased room with its beds over a time: who lies in which, which are free for all of it."""
+
+    lease_room: LeaseRoom
+    free_beds: tuple[int, ...]
+    companion_key: int | None
+    mixed_over_time: bool
+    """People of different keys are booked one after the other: no one fits for the whole time."""
+
+    @property
+    def beds(self) -> int:
+        """Beds that may be slept in."""
+        return min(self.lease_room.room.beds, self.lease_room.room.capacity)
+
+    def as_free_room(self) -> FreeRoom:
+        """As the rules of placing see it; a room's id there is its lease room's."""
+        return FreeRoom(
+            self.lease_room.id,
+            self.lease_room.room.house_id,
+            () if self.mixed_over_time else self.free_beds,
+            self.lease_room.room.capacity,
+            self.companion_key,
+        )
+
+
+def bed_rows(
+    lease_rooms: Sequence[LeaseRoom],
+    starts_on: date,
+    ends_on: date | None = None,
+    *,
+    ignoring: Collection[int] = (),
+) -> list[BedRow]:
+    """What is free in each room from ``starts_on`` to ``ends_on`` (else the lease room's end); one query.
+
+    Rooms that do not cover ``starts_on`` are left out; stays in ``ignoring`` count as gone.
+    """
+    wanted = [one for one in lease_rooms if one.starts_on <= starts_on < one.ends_on]
+    taken: dict[int, list[tuple[int, int, date]]] = defaultdict(list)
+    if wanted:
+        rows = db.session.execute(
+            select(Stay.room_id, Stay.bed_no, Stay.companion_key, Stay.starts_on)
+            .where(
+                Stay.room_id.in_({one.room_id for one in wanted}),
+                Stay.cancelled_at.is_(None),
+                Stay.ends_on > starts_on,
+                Stay.id.not_in(ignoring),
+            )
+            .order_by(Stay.room_id, Stay.bed_no)
+        )
+        for room_id, bed_no, key, from_on in rows:
+            taken[room_id].append((bed_no, key, from_on))
+    found = []
+    for one in wanted:
+        until = min(one.ends_on, ends_on or FAR)
+        there = [(bed_no, key) for bed_no, key, from_on in taken[one.room_id] if from_on < until]
+        busy = {bed_no for bed_no, _key in there}
+        keys = {key for _bed, key in there}
+        beds = range(1, min(one.room.beds, one.room.capacity) + 1)
+        found.append(
+            BedRow(
+                one,
+                tuple(bed for bed in beds if bed not in busy),
+                next(iter(keys)) if len(keys) == 1 else None,
+                len(keys) > 1,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A placing to look at: who would sleep where, who is left over, and what every room has free."""
+
+    placements: list[Placement]
+    unplaced: list[Unplaced]
+    rows: list[BedRow]
+    barred_houses: set[int]
+    """Houses left out because of an open major hazard or danger."""
+
+
+def propose_beds(
+    *, workers: Sequence[Worker], lease_rooms: Sequence[LeaseRoom], starts_on: date, ends_on: date | None
+) -> Proposal:
+    """Place workers by rule in what is free, without saving anything; a placement's room is a lease room."""
+    barred = barred_houses({one.room.house_id for one in lease_rooms})
+    rows = bed_rows([one for one in lease_rooms if one.room.house_id not in barred], starts_on, ends_on)
+    placements, unplaced = assign_beds(
+        [sleeper(worker) for worker in workers], [row.as_free_room() for row in rows]
+    )
+    return Proposal(placements, unplaced, rows, barred)
+
+
+def barred_houses(house_ids: Collection[int]) -> set[int]:
+    """Which of the houses nobody may move into: an open major hazard, or graded dangerous."""
+    if not house_ids:
+        return set()
+    open_hazard = (
+        select(Hazard.id)
+        .where(Hazard.house_id == House.id, Hazard.severity == "major", Hazard.closed_on.is_(None))
+        .correlate(House)
+        .exists()
+    )
+    return set(
+        db.session.execute(
+            select(House.id).where(House.id.in_(house_ids), open_hazard | House.dangerous_since.is_not(None))
+        ).scalars()
+    )
+
+
+def heads_by_lease_room(lease_room_ids: Collection[int], on: date) -> dict[int, tuple[int, int]]:
+    """(present, planned) of each lease room: who sleeps there on a day, and who is expected later."""
+    if not lease_room_ids:
+        return {}
+    present = (Stay.arrived_on.is_not(None)) & (Stay.starts_on <= on)
+    rows = db.session.execute(
+        select(
+            Stay.lease_room_id,
+            func.count().filter(present),
+            func.count().filter(~present),
+        )
+        .where(Stay.lease_room_id.in_(lease_room_ids), Stay.cancelled_at.is_(None), Stay.ends_on > on)
+        .group_by(Stay.lease_room_id)
+    )
+    return {lease_room_id: (here, later) for lease_room_id, here, later in rows}
+
+
+def village_names(codes: Collection[str]) -> dict[str, str]:
+    """Names of villages by code."""
+    if not codes:
+        return {}
+    rows = db.session.execute(select(Village.code, Village.name).where(Village.code.in_(set(codes))))
+    return {row.code: row.name for row in rows}
+
+
+def stays_of_room(room_id: int, from_on: date) -> Sequence[Stay]:
+    """Everybody who has or will have a bed of a room from a day on, by bed and date."""
+    return (
+        db.session.execute(
+            select(Stay)
+            .options(joinedload(Stay.worker))
+            .where(Stay.room_id == room_id, Stay.cancelled_at.is_(None), Stay.ends_on > from_on)
+            .order_by(Stay.bed_no, Stay.starts_on)
+        )
+        .scalars()
+        .all()
+    )
