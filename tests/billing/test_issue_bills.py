@@ -3,10 +3,12 @@
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from qiantang_nest.billing import rules
@@ -22,6 +24,7 @@ from qiantang_nest.core.period import Period
 from qiantang_nest.ledger.queries import balance
 from qiantang_nest.occupancy.models import Lease, LeaseRoom
 from tests import factories as make
+from tests.run_folder import TestDatabase
 
 pytestmark = pytest.mark.usefixtures("db_session")
 
@@ -254,7 +257,10 @@ def test_sql_and_rules_agree(data: st.DataObject) -> None:
             assert bill.due_on == min(piece.due_on for _, piece in pieces)
             assert bill.amount_fen == sum(piece.amount_fen for _, piece in pieces)
             assert [
-                (x.lease_room_id, x.starts_on, x.ends_on, x.days, x.base_days, x.whole, x.rate_fen, x.amount_fen)
+                (
+                    x.lease_room_id, x.starts_on, x.ends_on, x.days, x.base_days, x.whole, x.rate_fen,
+                    x.amount_fen,
+                )
                 for x in sorted(lines_of(bill), key=lambda line: line.lease_room_id)
             ] == [
                 (
@@ -265,28 +271,27 @@ def test_sql_and_rules_agree(data: st.DataObject) -> None:
         savepoint.rollback()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE bill SET amount_fen = amount_fen + 1",
-        "UPDATE bill SET due_on = due_on + 1",
-        "DELETE FROM bill_line",
-        "UPDATE bill_line SET amount_fen = 1",
-        "DELETE FROM bill",
-        "UPDATE ledger_entry SET amount_fen = 1",
-        "DELETE FROM ledger_entry",
-    ],
-)
-def test_issued_bills_and_entries_never_change(change: str, worker_database: Any, fresh_app: Any) -> None:
-    """Neither by the application's role nor, where a trigger stands, by the owner."""
+def test_issued_bills_and_entries_never_change(fresh_app: Flask, fresh_database: TestDatabase) -> None:
+    """Neither by the application's role, nor, where a trigger stands, by the owner of the tables."""
     with fresh_app.app_context():
         lease_of(60_000, first=make.TODAY, end=date(2027, 5, 23))
         run_all(make.TODAY)
         db.session.commit()
-        with pytest.raises(Exception, match="permission denied|never changes|append only"):
-            db.session.execute(text(change))
-        db.session.rollback()
-        assert db.session.execute(select(func.count()).select_from(Bill)).scalar_one() == 1
+    for url in (fresh_database.app_url, fresh_database.owner_url):
+        for change in (
+            "UPDATE bill SET amount_fen = amount_fen + 1",
+            "UPDATE bill SET due_on = due_on + 1",
+            "DELETE FROM bill_line",
+            "UPDATE bill_line SET amount_fen = 1",
+            "DELETE FROM bill",
+            "UPDATE ledger_entry SET amount_fen = 1",
+            "DELETE FROM ledger_entry",
+        ):
+            with (
+                psycopg.connect(url) as connection,
+                pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation)),
+            ):
+                connection.execute(change)
 
 
 def test_uq_bill_once() -> None:

@@ -8,14 +8,15 @@ Binds: ``until`` (bills whose issue day has come by then), ``issued_on``.
 """
 
 _PIECES = """
--- Leases with months due that may not all be billed. Counting what stands is one probe of uq_bill_once, so
--- leases long billed to the end cost next to nothing; the exact test is the anti-join of each month below.
+-- Leases with months due that are not all billed. What stands is one probe of uq_bill_once a lease; joining
+-- the bills instead would read the whole history each time.
 WITH lease_due AS MATERIALIZED (
     SELECT l.id, l.owner_id, l.enterprise_id, l.village_code, l.starts_on, l.ends_on, l.convention,
-           l.proration, l.grace_days, l.bill_lead_days, l.deposit_fen, l.signed_on, months.count AS months
+           l.proration, l.grace_days, l.bill_lead_days, l.signed_on, months.count AS months,
+           standing.rent_seqs, CASE WHEN standing.has_deposit THEN 0 ELSE l.deposit_fen END AS deposit_fen
     FROM lease AS l
     CROSS JOIN LATERAL (
-        SELECT least(CAST(:until AS date) + l.bill_lead_days, l.ends_on - 1) AS last_start
+        SELECT least(CAST(:until AS date) + l.bill_lead_days::int, l.ends_on - 1) AS last_start
     ) AS horizon
     CROSS JOIN LATERAL (
         SELECT (extract(year FROM horizon.last_start) - extract(year FROM l.starts_on))::int * 12
@@ -31,11 +32,15 @@ WITH lease_due AS MATERIALIZED (
             ELSE apart.months + 1
         END AS count
     ) AS months
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS bills, coalesce(bool_or(b.kind = 'deposit'), false) AS has_deposit,
+               coalesce(array_agg(b.seq) FILTER (WHERE b.kind = 'rent'), '{{}}') AS rent_seqs
+        FROM bill AS b
+        WHERE b.lease_id = l.id AND b.voided_at IS NULL
+    ) AS standing
     WHERE {scope}
       AND l.state IN ('signed', 'ended') AND l.signed_on <= :until
-      AND months.count + (l.deposit_fen > 0)::int > (
-          SELECT count(*) FROM bill AS b WHERE b.lease_id = l.id AND b.voided_at IS NULL
-      )
+      AND months.count + (l.deposit_fen > 0)::int > standing.bills
 ),
 -- Anchor months always step from the first day of the lease, so a 31st comes back after February.
 cycle AS (
@@ -50,10 +55,7 @@ cycle AS (
         SELECT (step.anchor + make_interval(months => k))::date AS starts_on,
                (step.anchor + make_interval(months => k + 1))::date AS ends_on
     ) AS base
-    WHERE NOT EXISTS (
-        SELECT FROM bill AS b
-        WHERE b.lease_id = l.id AND b.kind = 'rent' AND b.seq = k + 1 AND b.voided_at IS NULL
-    )
+    WHERE k + 1 <> ALL (l.rent_seqs)
 ),
 rent_piece AS (
     SELECT c.id AS lease_id, 'rent' AS kind, c.seq, r.id AS lease_room_id, r.room_id, r.rent_fen,
@@ -85,10 +87,7 @@ deposit_share AS (
             SELECT sum(o.rent_fen)::bigint AS fen FROM lease_room AS o WHERE o.lease_id = l.id
         ) AS total
     ) AS share
-    WHERE l.deposit_fen > 0 AND NOT EXISTS (
-        SELECT FROM bill AS b
-        WHERE b.lease_id = l.id AND b.kind = 'deposit' AND b.seq = 0 AND b.voided_at IS NULL
-    )
+    WHERE l.deposit_fen > 0
 ),
 piece AS MATERIALIZED (
     SELECT lease_id, kind, seq, lease_room_id, room_id, rent_fen, starts_on, ends_on, days, whole, base_days,
@@ -105,14 +104,14 @@ head AS MATERIALIZED (
     SELECT l.id AS lease_id, l.owner_id, l.enterprise_id, l.village_code, p.kind, p.seq, p.starts_on,
            p.ends_on, p.amount_fen,
            CASE WHEN p.kind = 'deposit' THEN greatest(p.starts_on, l.signed_on) ELSE p.starts_on END
-               + l.grace_days AS due_on
+               + l.grace_days::int AS due_on
     FROM (
         SELECT lease_id, kind, seq, min(starts_on) AS starts_on, max(ends_on) AS ends_on,
                sum(amount_fen)::bigint AS amount_fen
         FROM piece GROUP BY lease_id, kind, seq
     ) AS p
     JOIN lease_due AS l ON l.id = p.lease_id
-    WHERE p.amount_fen > 0 AND (p.kind = 'deposit' OR p.starts_on - l.bill_lead_days <= :until)
+    WHERE p.amount_fen > 0 AND (p.kind = 'deposit' OR p.starts_on - l.bill_lead_days::int <= :until)
 )
 """
 
@@ -150,6 +149,7 @@ lines AS (
            p.amount_fen
     FROM issued AS b
     JOIN piece AS p ON p.lease_id = b.lease_id AND p.kind = b.kind AND p.seq = b.seq
+    ORDER BY b.id, p.lease_room_id
     RETURNING bill_id
 ),
 entries AS (
