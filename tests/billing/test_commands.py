@@ -36,8 +36,8 @@ def test_check_invariants(fresh_app: Flask) -> None:
         lease = make.make_lease(make.make_enterprise(), [make.make_room()])
         db.session.execute(
             text(
-                "INSERT INTO bill (number, lease_id, owner_id, enterprise_id, village_code, kind, seq, starts_on,"
-                " ends_on, issued_on, due_on, amount_fen)"
+                "INSERT INTO bill (number, lease_id, owner_id, enterprise_id, village_code, kind, seq,"
+                " starts_on, ends_on, issued_on, due_on, amount_fen)"
                 " VALUES ('ZD-202611-000001', :l, :o, :e, :v, 'rent', 1,"
                 " '2026-11-23', '2026-12-23', '2026-11-23', '2026-11-30', 100)"
             ),
