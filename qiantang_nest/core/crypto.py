@@ -83,6 +83,16 @@ class SealedText:
     def _context(self, instance: Any) -> str:
         return f"{instance.__tablename__}.{self._name}:{instance.seal_key}"
 
+    def seal_for(self, model: type[Any], seal_key: uuid.UUID, value: str) -> bytes:
+        """The ciphertext of a value for a row written without its object, as in bulk."""
+        return keyring().seal(value, f"{model.__tablename__}.{self._name}:{seal_key}")
+
+    def unseal_for(self, model: type[Any], seal_key: uuid.UUID, sealed: bytes | None) -> str | None:
+        """The value of a row read by columns."""
+        if sealed is None:
+            return None
+        return keyring().unseal(sealed, f"{model.__tablename__}.{self._name}:{seal_key}")
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self

@@ -137,7 +137,9 @@ def capacity_on(day: date) -> Capacity:
 # --- the market -----------------------------------------------------------------------------------
 
 
-def on_market_condition(starts_on: date, ends_on: date | None = None) -> ColumnElement[bool]:
+def on_market_condition(
+    starts_on: date | ColumnElement[date], ends_on: date | ColumnElement[date] | None = None
+) -> ColumnElement[bool]:
     """The condition that a room is on offer for a period, for a select of Listing ⋈ Room ⋈ House.
 
     ``on_market_condition(day)`` asks for one day, ``(starts_on, ends_on)`` for a half-open period that one
@@ -145,11 +147,14 @@ def on_market_condition(starts_on: date, ends_on: date | None = None) -> ColumnE
     found dangerous, or has a major hazard open, is off the market without anybody touching its listings.
     Whether somebody has taken the room is the claims' business (``occupancy``).
 
+    The days may be bind parameters, so that a statement can be built once and kept.
+
     Indexes: ``ix_listing_room_id_approved`` finds a room's listing, ``uq_house_document_number`` and
     ``ix_hazard_open`` answer the two probes from the index alone; ``ix_house_place`` or
     ``ix_room_village_code_id`` lead, depending on whether a place or a village was asked for.
     """
-    ends_on = ends_on or starts_on + timedelta(days=1)
+    if ends_on is None:
+        ends_on = starts_on + timedelta(days=1)
     return and_(
         Listing.state == "approved",
         Listing.starts_on <= starts_on,

@@ -16,6 +16,7 @@ MESSAGES = {
     "accounts.role_granted": _l("您有了新的身份：%(role)s。重新登录后可以选它。"),
     "enterprises.submitted": _l("%(name)s 交来了企业资料，等您核验。"),
     "enterprises.verified": _l("%(name)s 已通过核验，可以订房了。"),
+    "bookings.answer_wanted": _l("%(enterprise)s 想租您 %(rooms)s 间房，每月 %(rent_fen)s 元，等您答复。"),
     "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
     "housing.listing_approved": _l("%(house)s的 %(room)s 房可以出租了，已经上架。"),
     "housing.listing_returned": _l("%(house)s的 %(room)s 房还要补一下：%(reason)s。"),

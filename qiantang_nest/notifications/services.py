@@ -4,13 +4,15 @@
 outside of any, between the claim and its result.
 """
 
+import json
 import logging
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from qiantang_nest.core.db import db, transaction
@@ -50,6 +52,75 @@ def notify(*, user_id: int, kind: str, params: Mapping[str, Any], url: str) -> N
     """Put a line into a person's message centre; ``url`` is local. Raises KeyError for an unknown kind."""
     message_text(kind, params)
     db.session.add(Message(user_id=user_id, kind=kind, params=dict(params), url=url))
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One SMS of ``send_sms_many``."""
+
+    key: str
+    to: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """One line of ``notify_many``."""
+
+    user_id: int
+    kind: str
+    params: Mapping[str, Any]
+    url: str
+
+
+def send_sms_many(messages: Sequence[Sms]) -> None:
+    """``send_sms`` for many people in one statement."""
+    if not messages:
+        return
+    keys = [uuid.uuid4() for _message in messages]
+    db.session.execute(
+        text(
+            "INSERT INTO outbox (key, channel, seal_key, to_sealed, body_sealed)"
+            " SELECT key, 'sms', seal_key, to_sealed, body_sealed"
+            " FROM unnest(CAST(:keys AS text[]), CAST(:seal_keys AS uuid[]), CAST(:tos AS bytea[]),"
+            " CAST(:bodies AS bytea[])) AS row (key, seal_key, to_sealed, body_sealed)"
+            " ON CONFLICT (key) DO NOTHING"
+        ),
+        {
+            "keys": [message.key for message in messages],
+            "seal_keys": keys,
+            "tos": [
+                OutboxItem.to.seal_for(OutboxItem, key, message.to)
+                for key, message in zip(keys, messages, strict=True)
+            ],
+            "bodies": [
+                OutboxItem.body.seal_for(OutboxItem, key, message.body)
+                for key, message in zip(keys, messages, strict=True)
+            ],
+        },
+    )
+
+
+def notify_many(lines: Sequence[MessageLine]) -> None:
+    """``notify`` for many people in one statement. Raises KeyError for an unknown kind."""
+    if not lines:
+        return
+    for line in lines:
+        message_text(line.kind, line.params)
+    db.session.execute(
+        text(
+            "INSERT INTO message (user_id, kind, params, url)"
+            " SELECT user_id, kind, CAST(params AS jsonb), url"
+            " FROM unnest(CAST(:users AS bigint[]), CAST(:kinds AS text[]), CAST(:params AS text[]),"
+            " CAST(:urls AS text[])) AS row (user_id, kind, params, url)"
+        ),
+        {
+            "users": [line.user_id for line in lines],
+            "kinds": [line.kind for line in lines],
+            "params": [json.dumps(dict(line.params), ensure_ascii=False) for line in lines],
+            "urls": [line.url for line in lines],
+        },
+    )
 
 
 def mark_read(*, message: Message, now: datetime) -> None:

@@ -4,7 +4,7 @@ Each function is one statement whatever the number of rooms.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import text, update
 
@@ -15,7 +15,7 @@ from qiantang_nest.occupancy.models import RoomClaim
 def expire_stale_holds(*, room_ids: Sequence[int], now: datetime) -> None:
     """Release held claims of the rooms whose time has come: the guard cannot read a clock.
 
-    Call it after the look and before ``insert_held_claims``, under the same lock.
+    Call it after the look and before ``HELD_CLAIMS_SQL``, under the same lock.
     """
     db.session.execute(
         text(
@@ -26,27 +26,17 @@ def expire_stale_holds(*, room_ids: Sequence[int], now: datetime) -> None:
     )
 
 
-def insert_held_claims(
-    *, room_ids: Sequence[int], starts_on: date, ends_on: date, held_until: datetime
-) -> dict[int, int]:
-    """Take the rooms for ``[starts_on, ends_on)`` until ``held_until``; returns room id → claim id.
+HELD_CLAIMS_SQL = """
+    INSERT INTO room_claim (room_id, village_code, starts_on, ends_on, state, held_until)
+    SELECT room_id, village_code, :starts_on, :ends_on, 'held', :held_until
+    FROM unnest(CAST(:room_ids AS bigint[]), CAST(:village_codes AS text[])) AS wanted (room_id, village_code)
+    ORDER BY room_id
+    RETURNING id, room_id"""
+"""Takes rooms for ``[:starts_on, :ends_on)`` until ``:held_until``; for a CTE of whoever holds them.
 
-    Raises RoomTaken (when the statement runs inside ``transaction``) if one of them is taken.
-    """
-    rows = db.session.execute(
-        text(
-            "INSERT INTO room_claim (room_id, village_code, starts_on, ends_on, state, held_until)"
-            " SELECT id, village_code, :starts_on, :ends_on, 'held', :held_until"
-            " FROM room WHERE id = ANY(:room_ids) ORDER BY id RETURNING room_id, id"
-        ),
-        {
-            "room_ids": list(room_ids),
-            "starts_on": starts_on,
-            "ends_on": ends_on,
-            "held_until": held_until,
-        },
-    )
-    return {row.room_id: row.id for row in rows}
+One statement with what hangs on the claims, as every round trip is time inside the villages' lock. A room
+that is taken breaks ``room_claim_no_overlap``, which ``transaction`` turns into RoomTaken.
+"""
 
 
 def claims_to_leased(*, claim_ids: Sequence[int]) -> None:

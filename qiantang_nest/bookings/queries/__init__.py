@@ -1,0 +1,1 @@
+"""What bookings reads, by subject."""

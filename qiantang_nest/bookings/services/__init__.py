@@ -1,0 +1,1 @@
+"""What bookings changes, by use case."""

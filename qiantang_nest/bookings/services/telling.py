@@ -1,0 +1,47 @@
+"""Telling the people of a hold or booking: messages for those with an account, SMS for all, in bulk.
+
+Three statements whatever the number of households. An SMS is written in Chinese, whatever language the page
+of whoever caused it is in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from qiantang_nest.core.db import db
+from qiantang_nest.housing.models import Owner
+from qiantang_nest.notifications.services import MessageLine, Sms, notify_many, send_sms_many
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerNotice:
+    """What one household is told. ``key`` makes the SMS go once."""
+
+    owner_id: int
+    key: str
+    sms: str
+    kind: str
+    params: Mapping[str, Any]
+    url: str
+
+
+def tell_owners(notices: Sequence[OwnerNotice]) -> None:
+    """An SMS to the phone of each household that has one, a message to each that has signed up."""
+    rows = db.session.execute(
+        select(Owner.id, Owner.user_id, Owner.seal_key, Owner.phone_sealed).where(
+            Owner.id.in_([notice.owner_id for notice in notices])
+        )
+    )
+    found = {row.id: row for row in rows}
+    lines, texts = [], []
+    for notice in notices:
+        owner = found[notice.owner_id]
+        if owner.user_id is not None:
+            lines.append(MessageLine(owner.user_id, notice.kind, notice.params, notice.url))
+        phone = Owner.phone.unseal_for(Owner, owner.seal_key, owner.phone_sealed)
+        if phone is not None:
+            texts.append(Sms(notice.key, phone, f"【钱塘巢】{notice.sms}"))
+    notify_many(lines)
+    send_sms_many(texts)
