@@ -16,7 +16,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Enterprise, Worker, Worksite
 from qiantang_nest.geography.models import Street, Village
-from qiantang_nest.housing.models import House, HouseDocument, Inspection, Listing, Owner, Room
+from qiantang_nest.housing.models import House, HouseDocument, Inspection, Listing, Owner, ProxyConsent, Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, Stay
 
 TODAY = date(2026, 11, 23)
@@ -322,3 +322,10 @@ def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: 
             **values,
         )
     )
+
+
+def make_consent(owner: Owner, **fields: Any) -> ProxyConsent:
+    """The household's word that the village may act for it."""
+    values: dict[str, Any] = {"given_on": TODAY, "how": "纸质委托书", "witness": "组长老陆", **fields}
+    recorder = values.pop("recorded_by", None) or make_user("周管理").id
+    return add(ProxyConsent(owner_id=owner.id, recorded_by=recorder, **values))

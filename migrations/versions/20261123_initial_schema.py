@@ -617,6 +617,13 @@ def upgrade() -> None:
         sa.Column("serial", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("note", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("slip_media_name", sa.Text(), nullable=True),
+        sa.Column(
+            "chosen_bill_ids",
+            postgresql.ARRAY(sa.BigInteger()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+        ),
+        sa.Column("request_key", sa.Uuid(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("recorded_by", sa.BigInteger(), nullable=True),
         sa.Column("recorded_role", sa.Text(), nullable=False),
@@ -625,11 +632,13 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.BigInteger(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reject_reason", sa.Text(), nullable=True),
+        sa.Column("reversed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reverse_reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name=op.f("ck_payment_method_known")
         ),
         sa.CheckConstraint(
-            "state IN ('claimed', 'confirmed', 'rejected')", name=op.f("ck_payment_state_known")
+            "state IN ('claimed', 'confirmed', 'rejected', 'reversed')", name=op.f("ck_payment_state_known")
         ),
         sa.CheckConstraint("amount_fen > 0", name=op.f("ck_payment_amount_positive")),
         sa.CheckConstraint(
@@ -642,10 +651,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["recorded_by"], ["app_user.id"], name=op.f("fk_payment_recorded_by")),
         sa.ForeignKeyConstraint(["village_code"], ["village.code"], name=op.f("fk_payment_village_code")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
+        sa.UniqueConstraint("request_key", name=op.f("uq_payment_request_key")),
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.create_index("ix_payment_enterprise_id_paid_on", ["enterprise_id", "paid_on"], unique=False)
         batch_op.create_index("ix_payment_owner_id_paid_on", ["owner_id", "paid_on"], unique=False)
+        batch_op.create_index(
+            "ix_payment_credit",
+            ["village_code", "enterprise_id", "owner_id"],
+            unique=False,
+            postgresql_where=sa.text("unallocated_fen > 0 AND state = 'confirmed'"),
+        )
         batch_op.create_index(
             "ix_payment_village_claimed",
             ["village_code"],
@@ -656,7 +672,7 @@ def upgrade() -> None:
             "uq_payment_serial",
             ["owner_id", "method", "serial"],
             unique=True,
-            postgresql_where=sa.text("serial <> '' AND state <> 'rejected'"),
+            postgresql_where=sa.text("serial <> '' AND state IN ('claimed', 'confirmed')"),
         )
 
     op.create_table(
@@ -1413,7 +1429,12 @@ def downgrade() -> None:
     op.drop_table("proxy_consent")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_payment_serial", postgresql_where=sa.text("serial <> '' AND state <> 'rejected'")
+            "uq_payment_serial",
+            postgresql_where=sa.text("serial <> '' AND state IN ('claimed', 'confirmed')"),
+        )
+        batch_op.drop_index(
+            "ix_payment_credit",
+            postgresql_where=sa.text("unallocated_fen > 0 AND state = 'confirmed'"),
         )
         batch_op.drop_index("ix_payment_village_claimed", postgresql_where=sa.text("state = 'claimed'"))
         batch_op.drop_index("ix_payment_owner_id_paid_on")

@@ -1,15 +1,23 @@
 """Bills, what was paid on them, and receipts. Issued bills never change (trigger) but for ``paid_fen``."""
 
+import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
-from qiantang_nest.core.db import Base
+from qiantang_nest.core.db import Base, refuse_as
+from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.i18n import _l
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.models import Owner, Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom
+
+
+class SerialTaken(DomainError):
+    """The payee already has a payment with this bank serial."""
 
 
 class Bill(Base):
@@ -107,12 +115,13 @@ class Payment(Base):
     """Money that went from an employer to a lessor outside the platform, as somebody recorded it.
 
     What the payee (or the clerk for the payee) records counts at once; what the employer records counts when
-    the payee confirms it.
+    the payee confirms it. A payment recorded by mistake is reversed: the row, its allocations and its voided
+    receipt stay.
     """
 
     __tablename__ = "payment"
     __table_args__ = (
-        CheckConstraint("state IN ('claimed', 'confirmed', 'rejected')", name="state_known"),
+        CheckConstraint("state IN ('claimed', 'confirmed', 'rejected', 'reversed')", name="state_known"),
         CheckConstraint("amount_fen > 0", name="amount_positive"),
         CheckConstraint("method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name="method_known"),
         CheckConstraint("unallocated_fen BETWEEN 0 AND amount_fen", name="unallocated_within_amount"),
@@ -122,7 +131,14 @@ class Payment(Base):
             "method",
             "serial",
             unique=True,
-            postgresql_where=text("serial <> '' AND state <> 'rejected'"),
+            postgresql_where=text("serial <> '' AND state IN ('claimed', 'confirmed')"),
+        ),
+        Index(
+            "ix_payment_credit",
+            "village_code",
+            "enterprise_id",
+            "owner_id",
+            postgresql_where=text("unallocated_fen > 0 AND state = 'confirmed'"),
         ),
         Index("ix_payment_enterprise_id_paid_on", "enterprise_id", "paid_on"),
         Index("ix_payment_owner_id_paid_on", "owner_id", "paid_on"),
@@ -135,12 +151,16 @@ class Payment(Base):
     village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
     amount_fen: Mapped[int]
     unallocated_fen: Mapped[int]
-    """Over-payment: visible credit."""
+    """Over-payment: credit that the next bill of the same pair uses up."""
     paid_on: Mapped[date]
     method: Mapped[str]
     serial: Mapped[str] = mapped_column(server_default=text("''"))
     note: Mapped[str] = mapped_column(server_default=text("''"))
     slip_media_name: Mapped[str | None]
+    chosen_bill_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
+    """Bills the debtor wants settled first (Civil Code 560), in that order."""
+    request_key: Mapped[uuid.UUID | None] = mapped_column(unique=True)
+    """Made when the form was drawn: the same click twice gives one payment."""
     state: Mapped[str]
     recorded_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     recorded_role: Mapped[str]
@@ -149,6 +169,8 @@ class Payment(Base):
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     decided_at: Mapped[datetime | None]
     reject_reason: Mapped[str | None]
+    reversed_at: Mapped[datetime | None]
+    reverse_reason: Mapped[str | None]
 
     owner: Mapped[Owner] = relationship(foreign_keys=[owner_id])
     enterprise: Mapped[Enterprise] = relationship()
@@ -191,3 +213,10 @@ class Receipt(Base):
     void_reason: Mapped[str | None]
 
     payment: Mapped[Payment] = relationship()
+
+
+refuse_as(
+    "uq_payment_serial",
+    SerialTaken,
+    _l("这个流水号已经记过一笔收款，不用再记。请核对流水号，或者先看看收款记录。"),
+)

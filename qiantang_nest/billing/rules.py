@@ -5,7 +5,7 @@ Sums are integer fen, periods half-open. Sources: domain rulebook 4 and 9; Civil
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from itertools import groupby
@@ -395,3 +395,45 @@ def receipt_number(issued_on: date, serial: int) -> str:
     if serial < 1:
         raise ValueError("receipts are numbered from 1")
     return f"{receipt_series(issued_on)}-{serial:06d}"
+
+
+# --- bills as people see them ---------------------------------------------------------------------
+
+
+class BillState(StrEnum):
+    """What a bill is on a day; told from its dates and sums, never stored."""
+
+    DUE = "due"
+    PART_PAID = "part_paid"
+    PAID = "paid"
+    OVERDUE = "overdue"
+    VOIDED = "voided"
+
+
+class AnyBill(Protocol):
+    """What tells the state of a bill."""
+
+    @property
+    def amount_fen(self) -> int: ...
+    @property
+    def paid_fen(self) -> int: ...
+    @property
+    def due_on(self) -> date: ...
+    @property
+    def voided_at(self) -> datetime | None: ...
+
+
+def bill_state(bill: AnyBill, on: date) -> BillState:
+    """Return what a bill is on the day ``on``; lateness outranks part payment."""
+    if bill.voided_at is not None:
+        return BillState.VOIDED
+    if bill.paid_fen >= bill.amount_fen:
+        return BillState.PAID
+    if on > bill.due_on:
+        return BillState.OVERDUE
+    return BillState.PART_PAID if bill.paid_fen else BillState.DUE
+
+
+def bill_series(issued_on: date) -> str:
+    """Return the number series of the bills of a month: ``ZD-202603``, numbered ``ZD-202603-000001``."""
+    return f"ZD-{issued_on:%Y%m}"

@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Flask, render_template
-from wtforms import (
+from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer than the stubs
     BooleanField,
     IntegerField,
     RadioField,
     SearchField,
-    SelectChoice,  # type: ignore[attr-defined]  # newer than its stubs
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     TextAreaField,

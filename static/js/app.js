@@ -47,6 +47,7 @@ if (summary) {
 for (const stepper of document.querySelectorAll("[data-stepper]")) {
   const input = stepper.querySelector("input");
   const step = Number(stepper.dataset.stepper);
+  input.value = input.value.replace(/\.00$/, ""); // round sums are spoken without fen
   for (const button of stepper.querySelectorAll("[data-step]")) {
     button.hidden = false;
     button.addEventListener("click", () => {

@@ -7,21 +7,19 @@ for (const holder of document.querySelectorAll("[data-pin]")) {
   const longitude = document.getElementById(holder.dataset.longitude);
   if (!latitude || !longitude || !window.L) continue;
   holder.hidden = false;
-  L.Icon.Default.imagePath = holder.dataset.icons;
   const map = L.map(holder, { attributionControl: false, zoomSnap: 0.25, maxZoom: 18 });
   const read = () => [Number(latitude.value), Number(longitude.value)];
   const known = () => latitude.value !== "" && longitude.value !== "" && read().every(Number.isFinite);
-  const icons = holder.dataset.icons;
   const marker = L.marker([0, 0], {
     draggable: true,
     keyboard: true,
     title: holder.dataset.name,
     alt: holder.dataset.name,
-    icon: L.icon({
-      iconUrl: holder.dataset.iconUrl || `${icons}marker-icon.png`,
-      iconRetinaUrl: `${icons}marker-icon-2x.png`,
-      shadowUrl: `${icons}marker-shadow.png`,
-      iconSize: [25, 41], iconAnchor: [12, 41], shadowSize: [41, 41],
+    icon: L.divIcon({
+      className: "pin-mark",
+      html: `<svg class="icon" aria-hidden="true"><use href="${holder.dataset.sprite}#map-pin"></use></svg>`,
+      iconSize: [44, 44],
+      iconAnchor: [22, 41],
     }),
   });
 
@@ -48,7 +46,7 @@ for (const holder of document.querySelectorAll("[data-pin]")) {
     .then((response) => response.json())
     .then((outline) => {
       const land = L.geoJSON(outline, { style: { color: "#2F929B", weight: 1.6, fillColor: "#FAFAF5", fillOpacity: 1 } }).addTo(map);
-      if (known()) map.setView(read(), 14);
+      if (known()) map.setView(read(), 12);
       else map.fitBounds(land.getBounds());
       place();
     })
