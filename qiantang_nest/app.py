@@ -17,7 +17,7 @@ from qiantang_nest.billing import models as billing_models
 from qiantang_nest.billing import views as billing
 from qiantang_nest.bookings import models as bookings_models
 from qiantang_nest.bookings import views as bookings
-from qiantang_nest.core import access, audit, clock, numbering, templating, web
+from qiantang_nest.core import access, audit, clock, numbering, style_page, templating, web
 from qiantang_nest.core.crypto import Keyring, use_keyring
 from qiantang_nest.core.db import db
 from qiantang_nest.core.i18n import DEFAULT_LOCALE
@@ -100,6 +100,8 @@ def create_app(settings: Settings) -> Flask:
     navigation.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    if not settings.production:
+        style_page.register(app)
     cli.register(app)
     _version_static_links(app)
     access.refuse_undeclared(app)

@@ -1,14 +1,16 @@
 """The form base and the fields whose values need care: money, phones, dates, identifiers."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import DateField, Field, StringField
+from wtforms.fields.choices import SelectChoice as SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
 from wtforms.validators import ValidationError
+from wtforms.widgets import TextInput
 
 from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.i18n import _
@@ -76,12 +78,12 @@ class CheckedField(StringField):
 class YuanField(Field):
     """A sum typed in yuan, kept in fen (``data: int | None``)."""
 
-    widget = StringField.widget
+    widget = TextInput()
 
     def __init__(
         self,
         label: Any = None,
-        validators: Sequence[Any] | None = None,
+        validators: list[Any] | None = None,
         *,
         low_fen: int = 1,
         high_fen: int = 10**11,

@@ -8,12 +8,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask import Flask, render_template
-from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer than the stubs
+from wtforms import (
     BooleanField,
     IntegerField,
     RadioField,
     SearchField,
-    SelectChoice,
     SelectField,
     SelectMultipleField,
     TextAreaField,
@@ -22,7 +21,7 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer tha
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from qiantang_nest.core.access import public
-from qiantang_nest.core.forms import BaseForm, DayField, YuanField
+from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice, YuanField
 from qiantang_nest.core.svgmap import Place, Spot, draw
 from qiantang_nest.core.web import Page
 

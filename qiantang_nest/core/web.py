@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -181,7 +182,7 @@ def _on_http_error(error: HTTPException) -> WerkzeugResponse:
     code = error.code or 500
     known = code if code in (400, 403, 404, 409, 413, 429, 500, 503) else (404 if code == 405 else 400)
     if code < 400:
-        return error.get_response()
+        return WerkzeugResponse.force_type(error.get_response())
     response = error_page(known)
     response.status_code = code
     if code == 405 and (allowed := getattr(error, "valid_methods", None)):
@@ -224,7 +225,7 @@ class JsonLines(logging.Formatter):
             if (value := getattr(record, key, None)) is not None:
                 line[key] = value
         if record.exc_info and record.exc_info[2]:
-            trace = record.exc_info[2]
+            trace: TracebackType | None = record.exc_info[2]
             frames = []
             while trace is not None:
                 code = trace.tb_frame.f_code

@@ -46,9 +46,7 @@ def test_a_villagers_room_goes_from_draft_to_market(db_session: Any) -> None:
     villager, owner = make_villager()
     room = make_room(make_house(owner))
     draft = services.draft_offer(room=room, **TERMS, today=TODAY, actor=villager)
-    again = services.draft_offer(
-        room=room, **{**TERMS, "rent_fen": 65_000}, today=TODAY, actor=villager
-    )
+    again = services.draft_offer(room=room, **{**TERMS, "rent_fen": 65_000}, today=TODAY, actor=villager)
     assert (again.id, again.rent_fen, again.state) == (draft.id, 65_000, "draft")
     services.submit_draft(listing=draft, today=TODAY, now=NOW, actor=villager)
     assert on_market() == set()
