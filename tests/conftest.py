@@ -22,6 +22,7 @@ from qiantang_nest.core.db import db
 from tests import run_folder, socket_guard
 from tests.factories import NOW
 from tests.run_folder import TestDatabase
+from tools.translations import compile_catalogues
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +32,7 @@ _RUN = pytest.StashKey[tuple[Path, int]]()
 def pytest_configure(config: pytest.Config) -> None:
     socket_guard.install()
     if not hasattr(config, "workerinput"):
+        compile_catalogues()
         config.stash[_RUN] = run_folder.open_run()
 
 
