@@ -196,7 +196,7 @@ def serve(instance: Path, host: str, port: int, note: dict[str, Any]) -> None:
         for child in children:
             child.start()
         wait_for_pages(host, port, web)
-        announce(host, port, instance, prepared["logins"], embedded=database is not None)
+        announce(host, port, prepared["logins"], database)
         watch(children, instance, database)
     except StopAsked:
         say("\nStopping.")
@@ -407,10 +407,10 @@ def shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def announce(host: str, port: int, instance: Path, logins: str, *, embedded: bool) -> None:
+def announce(host: str, port: int, logins: str, database: Server | None) -> None:
     say(f"\n钱塘巢 Qiantang Nest is at http://{shown(host)}:{port}")
-    if embedded:
-        say(f"Its PostgreSQL keeps the data in {instance / 'postgres'}")
+    if database is not None:
+        say(f"Its PostgreSQL keeps the data in {database.data}")
         say("and tells its address with «.venv/bin/flask --app wsgi db-url».")
     if logins.strip():
         say("\n" + logins.rstrip())

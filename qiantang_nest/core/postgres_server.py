@@ -597,8 +597,8 @@ def _reachable_binaries(account: _Account | None) -> Path:
     if account is None or _can_execute(original, account):
         return original
     package = original.parent.parent
-    made = (original / "postgres").stat()
-    home = SYSTEM_FOLDER / f"binaries-{made.st_mtime_ns:x}-{made.st_size:x}"
+    with (original / "postgres").open("rb") as program:
+        home = SYSTEM_FOLDER / f"binaries-{hashlib.file_digest(program, 'sha256').hexdigest()[:16]}"
     commands = home / package.name / "pginstall" / "bin"
     if not home.exists():
         _make_system_folder(SYSTEM_FOLDER)
