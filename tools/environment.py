@@ -70,7 +70,7 @@ def install(requirements: str) -> int:
     if stamp.is_file() and stamp.read_text() == wanted:
         return 0
     print(f"Installing the packages of {requirements}; the first time takes a minute or two", flush=True)
-    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
     command += ["--retries", "5", "--requirement", requirements]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         print(

@@ -237,6 +237,12 @@ def _ensure_running_locked(root: Path, settings: Mapping[str, str], *, fsync: bo
         }
         _write_record(root, record)
     data = root / record["data"]
+    if record.get("prepared") and not (data / "PG_VERSION").exists():
+        # A volume that is not mounted looks like this: an empty district in its place would be a shock.
+        raise PostgresServerError(
+            f"The database that {_record_file(root)} tells of is gone from {data}. "
+            f"Put it back, or delete {_record_file(root)} to start with an empty one."
+        )
     _check_data(data, root, account)
     if record["root"] != str(root):
         # The folder was moved or copied: the recorded socket may be another server's by now.
@@ -253,6 +259,8 @@ def _ensure_running_locked(root: Path, settings: Mapping[str, str], *, fsync: bo
     else:
         commands = _reachable_binaries(account)
         if not (data / "PG_VERSION").exists():
+            if data.parent != root:
+                _make_system_folder(data.parent)
             _initialise(data, commands, account, record["passwords"][SUPERUSER], fsync=fsync)
             record = {**record, "password_known": True}
             _write_record(root, record)

@@ -391,6 +391,16 @@ def test_a_lost_record_costs_new_passwords_not_the_data(folder: Path, content: s
     assert ask(again.app_url, "SELECT n FROM kept") == [(7,)]
 
 
+def test_a_vanished_database_is_not_replaced_by_an_empty_one(folder: Path) -> None:
+    server = start(folder / "postgres")
+    server.stop()
+    shutil.rmtree(server.data)
+    with pytest.raises(PostgresServerError, match=r"is gone from .*delete .*postgres\.json"):
+        start(folder / "postgres")
+    (folder / "postgres.json").unlink()
+    assert ask(start(folder / "postgres").app_url, "SELECT 1") == [(1,)]
+
+
 def test_a_cluster_of_another_version_is_refused_in_words(folder: Path) -> None:
     server = start(folder / "postgres")
     server.stop()
