@@ -90,6 +90,11 @@ class Permission(StrEnum):
     ROOM_CLOSE = "occupancy.close_room"
     # billing
     BILL_READ = "billing.read"
+    STATEMENT_READ = "billing.read_statement"
+    """An employer's consolidated month."""
+    RENT_READ = "billing.read_own_rent"
+    """A villager's own rent page."""
+    VILLAGE_BILLS_READ = "billing.read_village_bills"
     PAYMENT_RECORD = "billing.record_payment"
     PAYMENT_CONFIRM = "billing.confirm_payment"
     ARREARS_READ = "billing.read_arrears"
@@ -121,6 +126,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.STAY_READ,
             P.ROOM_CLOSE,
             P.BILL_READ,
+            P.RENT_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,
             P.OCCUPANCY_READ,
@@ -140,6 +146,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.STAY_MANAGE,
             P.WORKER_REVEAL,
             P.BILL_READ,
+            P.STATEMENT_READ,
             P.PAYMENT_RECORD,
             P.OCCUPANCY_READ,
             P.MEMBERS_MANAGE,
@@ -155,6 +162,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.BILL_READ,
+            P.STATEMENT_READ,
             P.PAYMENT_RECORD,
             P.OCCUPANCY_READ,
         }
@@ -178,6 +186,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.REGISTRATION_RECORD,
             P.ROOM_CLOSE,
             P.BILL_READ,
+            P.VILLAGE_BILLS_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,
             P.ARREARS_READ,

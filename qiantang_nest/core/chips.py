@@ -42,11 +42,12 @@ CHIPS: dict[str, Chip] = {
     "bill.part_paid": Chip("circle-yen", "gold", _l("付了一部分")),
     "bill.paid": Chip("check", "leaf", _l("已到账")),
     "bill.overdue": Chip("triangle-alert", "brick", _l("晚了")),
+    "bill.voided": Chip("x", "grey", _l("已作废")),
     "bill.credited": Chip("x", "grey", _l("已红冲")),
     # payments
     "payment.claimed": Chip("clock", "indigo", _l("等收款人确认")),
     "payment.confirmed": Chip("check", "leaf", _l("已到账")),
-    "payment.disputed": Chip("triangle-alert", "brick", _l("收款人说没到")),
+    "payment.rejected": Chip("triangle-alert", "brick", _l("收款人说没到")),
     "payment.reversed": Chip("undo-2", "grey", _l("已冲回")),
     # listings
     "listing.draft": Chip("pencil", "plain", _l("还没交")),

@@ -25,6 +25,9 @@ MESSAGES = {
     "housing.link_wanted": _l("%(name)s 说自己是村里的房东，等您核对是哪一户。"),
     "housing.household_linked": _l("村里已经把 %(number)s 户绑定给您，现在就可以登记空房。"),
     "housing.household_refused": _l("村里没有对上您是哪一户：%(reason)s。改好再交一次就行。"),
+    "billing.payment_claimed": _l("%(name)s 说 %(paid_on)s 付了您 %(amount_fen)s 元，请看看到没到。"),
+    "billing.payment_confirmed": _l("%(name)s 确认收到您付的 %(amount_fen)s 元，收据 %(receipt)s。"),
+    "billing.payment_rejected": _l("%(name)s 说没收到您登记的 %(amount_fen)s 元：%(reason)s"),
 }
 """kind → sentence; ``<package>.<what happened>``."""
 

@@ -18,7 +18,9 @@ from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, Wro
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.money import format_money
 from qiantang_nest.enterprises.models import Enterprise
-from qiantang_nest.housing.models import Owner, ProxyConsent
+from qiantang_nest.housing.models import Owner
+from qiantang_nest.housing.queries import live_consent
+from qiantang_nest.notifications.services import notify
 
 
 class ConsentMissing(DomainError):
@@ -107,6 +109,13 @@ def record_payment(
     )
     if not by_employer:
         _count(payment, actor=actor, now=now, on_behalf_of=on_behalf_of)
+    elif owner.user_id is not None:
+        notify(
+            user_id=owner.user_id,
+            kind="billing.payment_claimed",
+            params={"name": enterprise.name, "amount_fen": amount_fen, "paid_on": paid_on.isoformat()},
+            url=f"/payments/{payment.id}/confirm",
+        )
     return payment
 
 
@@ -119,7 +128,9 @@ def confirm_payment(*, payment: Payment, actor: Actor, now: datetime) -> Receipt
     """
     on_behalf_of = _proxy_for(payment.owner, actor)
     _lock(payment, expected="claimed")
-    return _count(payment, actor=actor, now=now, on_behalf_of=on_behalf_of)
+    receipt = _count(payment, actor=actor, now=now, on_behalf_of=on_behalf_of)
+    _tell_recorder(payment, "billing.payment_confirmed", receipt=receipt.number)
+    return receipt
 
 
 def reject_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime) -> None:
@@ -141,6 +152,7 @@ def reject_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
         changes={"state": "rejected"},
         on_behalf_of=on_behalf_of,
     )
+    _tell_recorder(payment, "billing.payment_rejected", reason=reason)
 
 
 def reverse_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime) -> None:
@@ -213,16 +225,22 @@ def _count(payment: Payment, *, actor: Actor, now: datetime, on_behalf_of: int |
     return receipt
 
 
+def _tell_recorder(payment: Payment, kind: str, **params: str) -> None:
+    """A line in the message centre of the employer's person who recorded it."""
+    if payment.recorded_by is not None:
+        notify(
+            user_id=payment.recorded_by,
+            kind=kind,
+            params={"name": payment.owner.name, "amount_fen": payment.amount_fen, **params},
+            url=f"/payments/{payment.id}",
+        )
+
+
 def _proxy_for(owner: Owner, actor: Actor) -> int | None:
     """The owner's id if a clerk acts for the household, None if the household acts itself."""
     if actor.role != "village_clerk":
         return None
-    consent = db.session.execute(
-        select(ProxyConsent.id)
-        .where(ProxyConsent.owner_id == owner.id, ProxyConsent.withdrawn_on.is_(None))
-        .limit(1)
-    ).scalar_one_or_none()
-    if consent is None:
+    if live_consent(owner.id) is None:
         raise ConsentMissing(
             _("%(name)s 还没有委托村里代办。请先在户主页登记委托，再来记这笔款。", name=owner.name)
         )

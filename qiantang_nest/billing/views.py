@@ -1,5 +1,0 @@
-"""Pages of ``billing``."""
-
-from flask import Blueprint
-
-blueprint = Blueprint("billing", __name__)
