@@ -256,7 +256,12 @@ def _by_request_key(request_key: uuid.UUID | None) -> Payment | None:
 def _lock(payment: Payment, *, expected: str) -> None:
     """Take the locks, read the payment afresh, and see that nobody was faster."""
     lock_money([payment.village_code])
-    db.session.refresh(payment, with_for_update=True)
+    db.session.execute(
+        select(Payment)
+        .where(Payment.id == payment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one()
     if payment.state != expected:
         already = {
             "claimed": _("这笔 %(amount)s 还在等收款人确认。", amount=format_money(payment.amount_fen)),
