@@ -13,6 +13,7 @@ from whitenoise import WhiteNoise
 from qiantang_nest import cli, navigation
 from qiantang_nest.accounts import models as accounts_models
 from qiantang_nest.accounts import views as accounts
+from qiantang_nest.accounts.rules import EMPLOYER_ROLES
 from qiantang_nest.billing import models as billing_models
 from qiantang_nest.billing import views as billing
 from qiantang_nest.bookings import models as bookings_models
@@ -23,11 +24,14 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.i18n import DEFAULT_LOCALE
 from qiantang_nest.core.settings import Settings
 from qiantang_nest.enterprises import views as enterprises
+from qiantang_nest.enterprises.queries import enterprise_name
 from qiantang_nest.geography import models as geography_models
 from qiantang_nest.geography import views as geography
+from qiantang_nest.geography.queries import DISTRICT, area_name, streets, villages_in
 from qiantang_nest.housing import views as housing
 from qiantang_nest.ledger import models as ledger_models
 from qiantang_nest.notifications import models as notifications_models
+from qiantang_nest.notifications import views as notifications
 from qiantang_nest.occupancy import views as occupancy
 from qiantang_nest.reports import views as reports
 from qiantang_nest.spreadsheets import views as spreadsheets
@@ -35,6 +39,7 @@ from qiantang_nest.spreadsheets import views as spreadsheets
 BLUEPRINTS = (
     accounts.preferences,
     accounts.blueprint,
+    notifications.blueprint,
     geography.blueprint,
     housing.blueprint,
     enterprises.blueprint,
@@ -96,7 +101,7 @@ def create_app(settings: Settings) -> Flask:
     Babel(app, locale_selector=accounts.select_locale)
     templating.register(app)
     web.register(app)
-    accounts.register(app)
+    accounts.register(app, places=accounts.Places(name=_place_name, choices=_place_choices))
     navigation.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -115,6 +120,25 @@ def create_app(settings: Settings) -> Flask:
             app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies
         )
     return app
+
+
+def _place_name(role: str, scope: str) -> str:
+    """The village, street or enterprise that a role is over; accounts lie below all three."""
+    if role in EMPLOYER_ROLES:
+        return enterprise_name(int(scope))
+    return area_name(scope) if scope.startswith("330114") else ""
+
+
+def _place_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    villages = villages_in(DISTRICT)
+    of_street = {street.code: [(street.code, street.name)] for street in streets()}
+    for village in villages:
+        of_street[village.street_code].append((village.code, village.name))
+    names = {choices[0][0]: choices[0][1] for choices in of_street.values()}
+    return [
+        (area_name(DISTRICT), [(DISTRICT, area_name(DISTRICT))]),
+        *((names[code], choices) for code, choices in of_street.items()),
+    ]
 
 
 def _root() -> Path:

@@ -1,19 +1,54 @@
 """The ``flask`` commands: thin, each opens its own transaction."""
 
-from datetime import datetime
+import logging
+import signal
+import sys
+import threading
+from datetime import datetime, timedelta
 
 import click
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
+from qiantang_nest.accounts import services as accounts
+from qiantang_nest.accounts.queries import user_by_phone
+from qiantang_nest.accounts.rules import Role
 from qiantang_nest.billing.services import run_bills
 from qiantang_nest.billing.services.issue_bills import Issued, batches_by_street, plan_batches
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
-from qiantang_nest.core.db import transaction
+from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.errors import Busy, DomainError
+from qiantang_nest.core.identifiers import check_mobile
 from qiantang_nest.core.invariants import broken_invariants, read_checks
 from qiantang_nest.core.money import format_money
 from qiantang_nest.core.web import settings
 from qiantang_nest.geography.services import load_places
+from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
+from qiantang_nest.notifications.services import drop_old_items, send_due
+
+log = logging.getLogger("qiantang_nest")
+
+TIDY_EVERY = timedelta(minutes=10)
+
+
+def _sms_gateway() -> SmsGateway:
+    """The carrier of this installation. The console prints codes, so production refuses it."""
+    if settings().production:
+        raise click.ClickException("SMS_GATEWAY=console prints codes to the log: for development only")
+    return ConsoleGateway()
+
+
+def _tidy() -> None:
+    """Forget codes, throttles, sessions and messages sent long ago; each in a short transaction."""
+    for drop in (
+        accounts.drop_old_codes,
+        accounts.drop_old_throttles,
+        accounts.drop_old_sessions,
+        drop_old_items,
+    ):
+        with transaction():
+            drop(now=clock.now())
 
 
 def register(app: Flask) -> None:
@@ -23,6 +58,59 @@ def register(app: Flask) -> None:
     def db_url() -> None:
         """Print the address of the database in use, for psql and backups."""
         click.echo(settings().database_url.replace("postgresql+psycopg://", "postgresql://"))
+
+    @app.cli.command("create-user")
+    @click.option("--phone", required=True, help="Mobile number; the person signs in by a code sent to it.")
+    @click.option("--name", required=True)
+    @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
+    @click.option("--scope", default="", help="Division code for offices, empty for administrators.")
+    @click.option("--password-stdin", is_flag=True, help="Read a password from the standard input.")
+    def create_user_command(phone: str, name: str, role: str, scope: str, password_stdin: bool) -> None:
+        """Make an account with a role: the way to the first administrators. An existing one gets the role."""
+        password = sys.stdin.readline().rstrip("\n") if password_stdin else None
+        try:
+            number = check_mobile(phone)
+            with transaction():
+                user = user_by_phone(number) or accounts.create_user(name=name, phone=number, actor=SYSTEM)
+                accounts.grant_role(user=user, role=Role(role), scope=scope, actor=SYSTEM)
+                if password is not None:
+                    accounts.set_password(user=user, password=password, keep_session_id=None, actor=SYSTEM)
+        except DomainError as error:
+            raise click.ClickException(str(error.message)) from error
+        click.echo(f"Account {user.id}: {role} {scope}".rstrip())
+
+    @app.cli.command("send-outbox")
+    def send_outbox() -> None:
+        """Send what is due now, once."""
+        gateway = _sms_gateway()
+        sent = 0
+        while tried := send_due(now=clock.now(), gateway=gateway):
+            sent += tried
+        click.echo(f"{sent} messages tried")
+
+    @app.cli.command("worker")
+    def worker() -> None:
+        """Send what is due, every second, until SIGTERM; now and then forget what has ended."""
+        gateway = _sms_gateway()
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_caught: stop.set())
+        tidied_at = clock.now() - TIDY_EVERY
+        while not stop.is_set():
+            try:
+                if tidied_at <= clock.now() - TIDY_EVERY:
+                    tidied_at = clock.now()
+                    _tidy()
+                tried = send_due(now=clock.now(), gateway=gateway)
+            except (SQLAlchemyError, Busy) as error:
+                log.warning("worker: %s, trying again", type(error).__name__)
+                tried = 0
+                stop.wait(5)
+            finally:
+                # Each tick starts on a fresh connection check and holds none while it waits.
+                db.session.remove()
+            if not tried:
+                stop.wait(1)
 
     @app.cli.command("load-places")
     def load_places_command() -> None:

@@ -1,8 +1,12 @@
 """The one permission page: which role may do what. Which rows it may do it to is ``visible_to``."""
 
+import re
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from qiantang_nest.core.i18n import _l
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.i18n import _, _l
 
 
 class Role(StrEnum):
@@ -42,6 +46,99 @@ SECOND_FACTOR_ROLES = frozenset(
     }
 )
 """Roles that must pass a time-based one-time code (等保 2.0 level 3, 8.1.4.1)."""
+
+ADMIN_ROLES = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN)
+"""Three separate powers: nobody holds two of them."""
+GRANTED_ROLES = (Role.VILLAGE_CLERK, Role.STREET_OFFICER, Role.DISTRICT_OFFICER, *ADMIN_ROLES)
+"""What a security administrator gives; villagers and employers get theirs by signing up or invitation."""
+EMPLOYER_ROLES = (Role.EMPLOYER_MANAGER, Role.EMPLOYER_STAFF)
+
+_SCOPES = {
+    Role.VILLAGE_CLERK: re.compile(r"330114[0-9]{6}"),
+    Role.STREET_OFFICER: re.compile(r"330114[0-9]{3}"),
+    Role.DISTRICT_OFFICER: re.compile(r"330114"),
+    Role.VILLAGER: re.compile(r"[1-9][0-9]*"),
+    Role.EMPLOYER_MANAGER: re.compile(r"[1-9][0-9]*"),
+    Role.EMPLOYER_STAFF: re.compile(r"[1-9][0-9]*"),
+}
+_SCOPE_WORDS = {
+    Role.VILLAGE_CLERK: _l("村管理员要选一个村。"),
+    Role.STREET_OFFICER: _l("街道的角色要选一个街道。"),
+    Role.DISTRICT_OFFICER: _l("区的角色请选全区。"),
+}
+
+
+def check_scope(role: Role, scope: str) -> str:
+    """The scope if it has the shape that the role needs (``Actor.scope``); raises InvalidValue."""
+    pattern = _SCOPES.get(role)
+    if pattern is None:
+        if scope:
+            raise InvalidValue(_("管理员不分地方，地方请留空。"))
+    elif not pattern.fullmatch(scope):
+        raise InvalidValue(str(_SCOPE_WORDS.get(role, _l("这个角色的范围不对。"))))
+    return scope
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """How long a session lives without a click, and at most."""
+
+    idle: timedelta
+    absolute: timedelta
+
+
+_OFFICE_LIMITS = SessionLimits(timedelta(minutes=30), timedelta(hours=12))
+_EMPLOYER_LIMITS = SessionLimits(timedelta(hours=3), timedelta(hours=12))
+_VILLAGER_LIMITS = SessionLimits(timedelta(days=30), timedelta(days=30))
+
+
+def session_limits(role: str | None) -> SessionLimits:
+    """By acting role; offices' strict ones while no role is taken on yet."""
+    if role == Role.VILLAGER:
+        return _VILLAGER_LIMITS
+    return _EMPLOYER_LIMITS if role in EMPLOYER_ROLES else _OFFICE_LIMITS
+
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 128
+_COMMON = (
+    "password",
+    "qwerty",
+    "123456",
+    "111111",
+    "000000",
+    "abcdef",
+    "iloveyou",
+    "woaini",
+    "admin",
+    "qiantang",
+)
+
+
+def check_password(password: str, *, phone: str | None) -> str:
+    """The password if it is long enough and not among the first guesses; raises InvalidValue.
+
+    No rule of composition: length protects (NIST SP 800-63B 5.1.1.2).
+    """
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise InvalidValue(
+            _(
+                "密码要 %(low)s 到 %(high)s 位，几个不相干的词连起来最好记。",
+                low=SHORTEST_PASSWORD,
+                high=LONGEST_PASSWORD,
+            )
+        )
+    lowered = password.lower()
+    rest = lowered
+    for word in _COMMON:
+        rest = rest.replace(word, "")
+    if (
+        len(rest) < 5
+        or len(set(lowered)) < 5
+        or lowered in "01234567890123456789"
+        or (phone and phone in password)
+    ):
+        raise InvalidValue(_("这个密码太容易猜，请换一个，不要用手机号、连着的数字或常见的词。"))
+    return password
 
 
 class CodePurpose(StrEnum):

@@ -55,6 +55,11 @@ class BaseForm(FlaskForm):
         return [name for name in single if len(request.form.getlist(self._prefix + name)) > 1]
 
 
+def given(field: Field) -> Any:
+    """The value of a field that a validated form requires; typed loosely, since WTForms cannot know."""
+    return field.data
+
+
 def _strip(value: Any) -> Any:
     return clean_text(value) if isinstance(value, str) else value
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, false, func, or_, select
 
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.crypto import lookup_hash
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import NotFound
 from qiantang_nest.core.i18n import _
@@ -107,3 +108,47 @@ def enterprise_name(enterprise_id: int) -> str:
         db.session.execute(select(Enterprise.name).where(Enterprise.id == enterprise_id)).scalar_one_or_none()
         or ""
     )
+
+
+def narrow_enterprises(statement: Select[Enterprise], search: str, state: str) -> Select[Enterprise]:
+    """Those of a state, whose name holds the words or whose code begins with them."""
+    if state:
+        statement = statement.where(Enterprise.state == state)
+    if search:
+        statement = statement.where(
+            or_(
+                Enterprise.name.contains(search, autoescape=True),
+                Enterprise.uscc.startswith(search.upper(), autoescape=True),
+            )
+        )
+    return statement
+
+
+def find_workers(actor: Actor, search: str) -> Select[Worker]:
+    """The actor's workers whose name holds the words, or whose whole ID or phone number it is."""
+    statement = workers_visible_to(actor)
+    if not search:
+        return statement
+    compact = search.replace(" ", "").upper()
+    return statement.where(
+        or_(
+            Worker.name.contains(search, autoescape=True),
+            Worker.id_number_hash == lookup_hash(compact, "id_number"),
+            Worker.phone_hash == lookup_hash(compact, "phone"),
+        )
+    )
+
+
+def worker_count(actor: Actor) -> int:
+    """How many workers the actor may see."""
+    return db.session.execute(
+        select(func.count()).select_from(workers_visible_to(actor).with_only_columns(Worker.id).subquery())
+    ).scalar_one()
+
+
+def names_of(worker_ids: Sequence[int]) -> dict[int, str]:
+    """Names by id, one query."""
+    if not worker_ids:
+        return {}
+    rows = db.session.execute(select(Worker.id, Worker.name).where(Worker.id.in_(worker_ids)))
+    return {row.id: row.name for row in rows}
