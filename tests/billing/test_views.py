@@ -134,7 +134,7 @@ def test_statement_explains_every_line(client: FlaskClient, scene: Scene) -> Non
     assert "押金 ¥600.00，等于 1 个月租金" in page
     assert "平台不经手" in page
     assert re.search(r"附言 QT[0-9A-Z]{8}", page)
-    assert "6781" in page
+    assert "尾号 6781" in page
     assert "6228580000123456781" not in page
     assert "没有账单" in client.get("/statement?month=2020-01").text
     assert client.get("/statement?month=abc").status_code == 200

@@ -10,7 +10,7 @@ from qiantang_nest.billing.models import Bill, BillLine, RemarkCode
 from qiantang_nest.billing.queries.bills import bills_visible_to, lines_of_bills
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
-from qiantang_nest.core.identifiers import mask_account
+from qiantang_nest.core.i18n import _
 from qiantang_nest.core.period import add_months
 from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
@@ -54,7 +54,9 @@ class Payee:
     def account(self, *, full: bool = False) -> str:
         """The bank and the account, masked to its last four digits unless ``full``."""
         number: str = self.owner.account_number or ""
-        shown = number if full else mask_account(number).rpartition(" ")[2] if number else ""
+        if not number:
+            return ""
+        shown = number if full else _("尾号 %(tail)s", tail=number[-4:])
         return f"{self.owner.account_bank} {shown}".strip()
 
 
