@@ -110,6 +110,9 @@ def test_who_may_open_a_page(client: FlaskClient, scene: Scene, page: str) -> No
     url = page.format(
         bill=scene.bill.id, payment=payment.id, enterprise=scene.enterprise.id, owner=scene.owner.id
     )
+    asked = client.get(url)
+    assert asked.status_code == 302
+    assert asked.location.startswith("/sign-in")
     may = PAGES[page]
     for name in ("manager", "villager", "clerk", "street", "district"):
         sign_in(client, actor_named(scene, name))

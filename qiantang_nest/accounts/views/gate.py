@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, g, make_response, redirect, request, url_for
+from flask import Flask, current_app, g, has_request_context, make_response, redirect, request, url_for
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
@@ -54,6 +54,8 @@ def _load_user(token: str) -> SignedIn | None:
 
 def select_locale() -> str:
     """The cookie's choice, else the person's, else what the browser prefers, else Chinese."""
+    if not has_request_context():  # commands and jobs speak Chinese
+        return DEFAULT_LOCALE
     chosen = request.cookies.get("locale")
     if chosen in LOCALES:
         return chosen
