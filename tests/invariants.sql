@@ -182,3 +182,68 @@ WHERE NOT EXISTS (
     WHERE c.enterprise_id = b.enterprise_id AND c.owner_id = b.owner_id
       AND c.month = date_trunc('month', b.starts_on)::date
 );
+
+-- sleeping ---------------------------------------------------------------------------------------------------
+
+-- name: B1 a bed has one sleeper on any day
+SELECT a.id, b.id AS other_id
+FROM stay AS a
+JOIN stay AS b ON b.room_id = a.room_id AND b.bed_no = a.bed_no AND b.id > a.id
+WHERE a.cancelled_at IS NULL AND b.cancelled_at IS NULL
+  AND a.starts_on < b.ends_on AND b.starts_on < a.ends_on;
+
+-- name: B2 a person sleeps in one bed on any day, whoever employs them
+SELECT id
+FROM (
+    SELECT s.id, s.starts_on, max(s.ends_on) OVER (
+        PARTITION BY coalesce(w.id_number_hash, int8send(w.id)) ORDER BY s.starts_on, s.id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS taken_until
+    FROM stay AS s
+    JOIN worker AS w ON w.id = s.worker_id
+    WHERE s.cancelled_at IS NULL
+) AS nights
+WHERE taken_until > starts_on;
+
+-- name: B4 a stay lies inside its room's lease, in a bed that the law allows
+SELECT s.id
+FROM stay AS s
+JOIN lease_room AS lr ON lr.id = s.lease_room_id
+JOIN lease AS l ON l.id = lr.lease_id
+WHERE s.cancelled_at IS NULL
+  AND (s.starts_on < lr.starts_on OR s.ends_on > lr.ends_on
+       OR s.room_id <> lr.room_id OR s.enterprise_id <> l.enterprise_id);
+
+-- name: B4 nobody lives in a bed beyond the room's beds and its legal capacity
+SELECT s.id, s.bed_no, r.beds, r.capacity
+FROM stay AS s
+JOIN room AS r ON r.id = s.room_id
+WHERE s.cancelled_at IS NULL AND s.left_on IS NULL
+  AND s.ends_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
+  AND s.bed_no > least(r.beds, r.capacity);
+
+-- name: B4 those who share a room on a day are of one sex or one couple
+SELECT a.id, b.id AS other_id
+FROM stay AS a
+JOIN stay AS b ON b.room_id = a.room_id AND b.id > a.id
+JOIN worker AS aw ON aw.id = a.worker_id
+JOIN worker AS bw ON bw.id = b.worker_id
+WHERE a.cancelled_at IS NULL AND b.cancelled_at IS NULL
+  AND a.starts_on < b.ends_on AND b.starts_on < a.ends_on
+  AND aw.sex <> bw.sex AND a.companion_key < 1000;
+
+-- name: S2 every arrival and departure of an outsider has its report
+SELECT s.id, k.kind
+FROM stay AS s
+JOIN worker AS w ON w.id = s.worker_id AND NOT w.is_local
+JOIN room AS r ON r.id = s.room_id
+CROSS JOIN (VALUES ('arrival'), ('departure')) AS k (kind)
+WHERE CASE k.kind WHEN 'arrival' THEN s.arrived_on IS NOT NULL ELSE s.left_on IS NOT NULL END
+  AND NOT EXISTS (SELECT FROM registration AS g WHERE g.stay_id = s.id AND g.kind = k.kind)
+  -- A change of bed within one house is no arrival and no departure.
+  AND NOT EXISTS (
+      SELECT FROM stay AS o
+      JOIN room AS n ON n.id = o.room_id
+      WHERE o.worker_id = s.worker_id AND o.id <> s.id AND n.house_id = r.house_id AND o.arrived_on IS NOT NULL
+        AND CASE k.kind WHEN 'arrival' THEN o.ends_on = s.starts_on ELSE o.starts_on = s.ends_on END
+  );

@@ -14,6 +14,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.audit import AuditEvent
 from qiantang_nest.core.db import db, translate
 from qiantang_nest.core.errors import InvalidValue, NotFound, WrongState
+from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.enterprises.models import Enterprise, Worker
 from qiantang_nest.housing.models import Hazard
 from qiantang_nest.occupancy.models import (
@@ -383,6 +384,7 @@ def test_whatever_comes_the_rules_of_sleeping_hold(
             assert sexes == {"M": 1, "F": 1}
             assert there[0].worker.couple_with_id == there[1].worker_id
     assert len({stay.worker_id for stay in live}) == len(live)
+    assert broken_invariants() == []
     savepoint.rollback()
 
 

@@ -11,19 +11,30 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.audit import AuditEvent
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue, WrongState
+from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.models import Hazard
 from qiantang_nest.occupancy.models import BedTaken, MixedRoom, Registration, Stay
 from qiantang_nest.occupancy.queries.stays import StayState, in_state, stay_state
-from qiantang_nest.occupancy.services.beds import HouseBarred, move_stay
+from qiantang_nest.occupancy.services.beds import (
+    BedChoice,
+    HouseBarred,
+    assign_beds,
+    move_stay,
+    swap_beds,
+)
 from qiantang_nest.occupancy.services.registrations import SHORT_STAY, record_registrations
 from qiantang_nest.occupancy.services.stays import cancel_stay, check_in, check_out, replace_worker
 from tests.factories import (
+    NEIGHBOUR_VILLAGE,
     NOW,
     TODAY,
     add,
     make_clerk,
     make_employer,
+    make_enterprise,
+    make_house,
+    make_owner,
     make_stay,
     make_worker,
 )
@@ -357,3 +368,57 @@ def test_one_report_of_a_kind_a_stay(employer: tuple[Actor, Enterprise]) -> None
                 reference="",
             )
         )
+
+
+# --- the rules as SQL -----------------------------------------------------------------------------
+
+
+def test_a_whole_life_breaks_no_rule(employer: tuple[Actor, Enterprise]) -> None:
+    actor, enterprise = employer
+    here = leased_rooms(enterprise, 2)
+    (there,) = leased_rooms(enterprise, house=make_house(make_owner(NEIGHBOUR_VILLAGE)))
+    people = [make_worker(enterprise) for _ in range(3)]
+    days = [TODAY + timedelta(days=number) for number in range(0, 50, 10)]
+    stays = assign_beds(
+        choices=[
+            BedChoice(worker, here[0], bed, TODAY) for worker, bed in zip(people[:2], (1, 2), strict=True)
+        ],
+        actor=actor,
+        today=TODAY,
+    )
+    check_in(stays=stays, arrived_on=TODAY, actor=actor, today=TODAY)
+    first, second = stays
+    first = move_stay(
+        stay=first, lease_room=here[1], bed_no=1, moves_on=days[1], actor=actor, today=days[1], now=NOW
+    )
+    first = move_stay(
+        stay=first, lease_room=there, bed_no=2, moves_on=days[2], actor=actor, today=days[2], now=NOW
+    )
+    first, second = swap_beds(
+        first=first, second=second, moves_on=days[3], actor=actor, today=days[3], now=NOW
+    )
+    plan = replace_worker(stay=second, worker=people[2], left_on=days[4], actor=actor, today=days[4], now=NOW)
+    check_in(stays=[plan], arrived_on=days[4], actor=actor, today=days[4])
+    check_out(
+        stays=[first, plan],
+        left_on=days[4] + timedelta(days=9),
+        actor=actor,
+        today=days[4] + timedelta(days=9),
+        now=NOW,
+    )
+    assert broken_invariants() == []
+
+
+def test_the_rules_as_sql_find_what_breaks_them(employer: tuple[Actor, Enterprise]) -> None:
+    _actor, enterprise = employer
+    first, second, third = leased_rooms(enterprise, 3)
+    worker = make_worker(enterprise)
+    make_stay(worker, first, ends_on=first.ends_on + timedelta(days=1))
+    other = make_enterprise()
+    (theirs,) = leased_rooms(other)
+    make_stay(make_worker(other, id_number=worker.id_number), theirs)
+    make_stay(make_worker(enterprise), second, 3, ends_on=date(2099, 1, 1))
+    make_stay(make_worker(enterprise, "M"), third, 1)
+    make_stay(make_worker(enterprise, "F"), third, 2, companion_key=1)
+    assert {one.name[:2] for one in broken_invariants()} == {"B2", "B4", "S2"}
+    assert sum(one.name.startswith("B4") for one in broken_invariants()) == 3

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Select, false, func, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import contains_eager
 
+from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.identifiers import Sex
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.geography.models import Village
+from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import Hazard, House, Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
 from qiantang_nest.occupancy.rules import FreeRoom, Placement, Sleeper, Unplaced, assign_beds
@@ -26,9 +28,9 @@ def sleeper(worker: Worker) -> Sleeper:
 
 
 def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
-    """Rooms under signed leases of the actor's enterprise, with room, house, lease; by village and house.
+    """Rooms under signed leases whose beds the actor gives out or changes, with room, house and lease.
 
-    Beds are an employer's to give out; nobody else sees a room here.
+    An employer's own; a clerk's village, for changes on the spot; nobody else's.
     """
     statement = (
         select(LeaseRoom)
@@ -42,6 +44,8 @@ def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
         .where(Lease.state == "signed")
         .order_by(LeaseRoom.starts_on, House.village_code, House.id, Room.label)
     )
+    if actor.role == Role.VILLAGE_CLERK:
+        return statement.where(in_area(Lease.village_code, actor.scope))
     if actor.enterprise_id is None:
         return statement.where(false())
     return statement.where(Lease.enterprise_id == actor.enterprise_id)
@@ -198,17 +202,3 @@ def village_names(codes: Collection[str]) -> dict[str, str]:
         return {}
     rows = db.session.execute(select(Village.code, Village.name).where(Village.code.in_(set(codes))))
     return {row.code: row.name for row in rows}
-
-
-def stays_of_room(room_id: int, from_on: date) -> Sequence[Stay]:
-    """Everybody who has or will have a bed of a room from a day on, by bed and date."""
-    return (
-        db.session.execute(
-            select(Stay)
-            .options(joinedload(Stay.worker))
-            .where(Stay.room_id == room_id, Stay.cancelled_at.is_(None), Stay.ends_on > from_on)
-            .order_by(Stay.bed_no, Stay.starts_on)
-        )
-        .scalars()
-        .all()
-    )

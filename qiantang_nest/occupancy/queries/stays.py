@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
@@ -20,7 +19,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.identifiers import mask_document, mask_name, mask_phone
 from qiantang_nest.core.text import without_spaces
-from qiantang_nest.enterprises.models import Enterprise, Worker
+from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import House, Owner, Room
@@ -88,16 +87,17 @@ def visible(actor: Actor) -> ColumnElement[bool]:
 
 
 def stays_visible_to(actor: Actor) -> Select[Stay]:
-    """Stays with worker, room, house and lease room loaded."""
+    """Stays with worker, employer, room, house and lease room loaded."""
     return (
         select(Stay)
         .join(Stay.worker)
+        .join(Worker.enterprise)
         .join(Stay.room)
         .join(Room.house)
         .join(House.owner)
         .join(Stay.lease_room)
         .options(
-            contains_eager(Stay.worker),
+            contains_eager(Stay.worker).contains_eager(Worker.enterprise),
             contains_eager(Stay.room).contains_eager(Room.house).contains_eager(House.owner),
             contains_eager(Stay.lease_room),
         )
@@ -235,14 +235,6 @@ def leases_of_stays(actor: Actor) -> list[tuple[int, str]]:
     return [(lease_id, number) for lease_id, number in rows]
 
 
-def enterprise_names(ids: set[int]) -> dict[int, str]:
-    """Names of enterprises by id."""
-    if not ids:
-        return {}
-    rows = db.session.execute(select(Enterprise.id, Enterprise.name).where(Enterprise.id.in_(ids)))
-    return {row.id: row.name for row in rows}
-
-
 # --- how much of a person is shown ----------------------------------------------------------------
 
 
@@ -258,15 +250,19 @@ class Person:
     home_address: str
 
 
+def called(worker: Worker, actor: Actor) -> str:
+    """The worker's name as ``actor`` may read it in a sentence: whole for the own employer, else masked."""
+    return worker.name if actor.enterprise_id == worker.enterprise_id else mask_name(worker.name)
+
+
 def person(worker: Worker, actor: Actor, *, opened: bool = False) -> Person:
     """What ``actor`` sees of a worker; ``opened`` only right after a recorded reveal.
 
     Someone's own employer reads the name; addresses are cut to the province for others.
     """
-    own = actor.enterprise_id == worker.enterprise_id
     number, phone = worker.id_number or "", worker.phone or ""
     return Person(
-        name=worker.name if own or opened else mask_name(worker.name),
+        name=worker.name if opened else called(worker, actor),
         sex=_("男") if worker.sex == "M" else _("女"),
         id_kind=id_kind_label(worker.id_kind),
         id_number=number if opened else mask_document(number),
@@ -292,8 +288,3 @@ def mask_address(address: str) -> str:
         if at > 0:
             return address[: at + 1] + "****" if len(address) > at + 1 else address
     return address[:3] + "****" if len(address) > 3 else address
-
-
-def with_enterprise(statement: Select[Any]) -> Select[Any]:
-    """Load the employers of stays along with their workers."""
-    return statement.options(contains_eager(Stay.worker).options(joinedload(Worker.enterprise)))

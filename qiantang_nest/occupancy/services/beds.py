@@ -21,6 +21,7 @@ from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.housing.models import House, Room
 from qiantang_nest.occupancy.models import BedTaken, LeaseRoom, MixedRoom, Stay, WorkerHoused
 from qiantang_nest.occupancy.queries.beds import barred_houses, sleeper
+from qiantang_nest.occupancy.queries.stays import called
 from qiantang_nest.occupancy.rules import MIN_WORKER_AGE, old_enough
 from qiantang_nest.occupancy.services import registrations
 
@@ -72,7 +73,7 @@ def lock_and_refresh(lease_rooms: Collection[LeaseRoom]) -> None:
     ).scalars().all()
 
 
-def check_choices(choices: Sequence[BedChoice], *, ignoring: Collection[int] = ()) -> None:
+def check_choices(choices: Sequence[BedChoice], actor: Actor, *, ignoring: Collection[int] = ()) -> None:
     """Refuse what would be unlawful or taken; call it under the lock. Stays in ``ignoring`` count as gone.
 
     Raises:
@@ -82,12 +83,12 @@ def check_choices(choices: Sequence[BedChoice], *, ignoring: Collection[int] = (
         BedTaken, MixedRoom, WorkerHoused: somebody is in the way.
     """
     for choice in choices:
-        _check_alone(choice)
-    _check_companions(choices, ignoring)
-    _check_workers(choices, ignoring)
+        _check_alone(choice, actor)
+    _check_companions(choices, ignoring, actor)
+    _check_workers(choices, ignoring, actor)
 
 
-def _check_alone(choice: BedChoice) -> None:
+def _check_alone(choice: BedChoice, actor: Actor) -> None:
     lease_room, room = choice.lease_room, choice.lease_room.room
     if lease_room.lease.enterprise_id != choice.worker.enterprise_id:
         raise NotFound(_("没有找到这间房，请回到我租的房里重新选。"))
@@ -118,14 +119,14 @@ def _check_alone(choice: BedChoice) -> None:
         raise InvalidValue(
             _(
                 "%(name)s 到 %(day)s 还不满 %(age)s 岁，不能安排住宿。",
-                name=choice.worker.name,
+                name=called(choice.worker, actor),
                 day=choice.starts_on.isoformat(),
                 age=MIN_WORKER_AGE,
             )
         )
 
 
-def _check_companions(choices: Sequence[BedChoice], ignoring: Collection[int]) -> None:
+def _check_companions(choices: Sequence[BedChoice], ignoring: Collection[int], actor: Actor) -> None:
     """Nobody in the same bed, nobody of another key in the same room, on any day."""
     others = db.session.execute(
         select(Stay.room_id, Stay.bed_no, Stay.companion_key, Stay.starts_on, Stay.ends_on).where(
@@ -156,14 +157,14 @@ def _check_companions(choices: Sequence[BedChoice], ignoring: Collection[int]) -
                 raise MixedRoom(
                     _(
                         "%(name)s 不能住 %(room)s：同一间房不能男女混住，夫妻房也不能再住别人。请换一间房。",
-                        name=choice.worker.name,
+                        name=called(choice.worker, actor),
                         room=room_name(room),
                     )
                 )
         there[room.id].append((choice.bed_no, choice.key, choice.starts_on, choice.until))
 
 
-def _check_workers(choices: Sequence[BedChoice], ignoring: Collection[int]) -> None:
+def _check_workers(choices: Sequence[BedChoice], ignoring: Collection[int], actor: Actor) -> None:
     """Nobody has another bed on one of the days, as this enterprise's worker or as another's.
 
     A person is known by the hash of the identity number. Which other enterprise houses them is not said.
@@ -193,14 +194,14 @@ def _check_workers(choices: Sequence[BedChoice], ignoring: Collection[int]) -> N
             raise WorkerHoused(
                 _(
                     "%(name)s 从 %(day)s 起已经安排了床位，请先办退房或换床。",
-                    name=choice.worker.name,
+                    name=called(choice.worker, actor),
                     day=starts_on.isoformat(),
                 )
             )
         raise WorkerHoused(
             _(
                 "%(name)s 在别的单位还没有退房，请先请那边办退房，再来安排。",
-                name=choice.worker.name,
+                name=called(choice.worker, actor),
             )
         )
 
@@ -243,7 +244,7 @@ def assign_beds(*, choices: Sequence[BedChoice], actor: Actor, today: date) -> l
 
 def place(*, choices: Sequence[BedChoice], actor: Actor) -> list[Stay]:
     """Check and insert plans; only under the lock that ``lock_and_refresh`` takes."""
-    check_choices(choices)
+    check_choices(choices, actor)
     stays = [_new_stay(choice) for choice in choices]
     db.session.add_all(stays)
     db.session.flush()
@@ -334,19 +335,21 @@ def _relocate(
     choices = []
     for stay, choice in pairs:
         db.session.refresh(stay)
-        _check_movable(stay, choice, moves_on, today)
+        _check_movable(stay, choice, moves_on, today, actor)
         # Built anew after the lock: the refreshed row may say something else than the page did.
         choices.append(_choice_for(stay, choice.lease_room, choice.bed_no, moves_on))
-    check_choices(choices, ignoring=[stay.id for stay, _choice in pairs])
+    check_choices(choices, actor, ignoring=[stay.id for stay, _choice in pairs])
     if any(stay.arrived_on is not None for stay, _choice in pairs):
         refuse_barred(choices)
     return _write_moves([stay for stay, _choice in pairs], choices, action, actor, now)
 
 
-def _check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date) -> None:
+def _check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date, actor: Actor) -> None:
     gone = stay.arrived_on is not None and stay.ends_on <= moves_on
     if stay.cancelled_at is not None or stay.left_on is not None or gone:
-        raise WrongState(_("%(name)s 到那天已经不住这张床了，请刷新后再看。", name=stay.worker.name))
+        raise WrongState(
+            _("%(name)s 到那天已经不住这张床了，请刷新后再看。", name=called(stay.worker, actor))
+        )
     if (choice.lease_room.id, choice.bed_no) == (stay.lease_room_id, stay.bed_no):
         raise InvalidValue(_("选的还是原来那张床，请换一张。"))
     if stay.arrived_on is not None and moves_on > today:

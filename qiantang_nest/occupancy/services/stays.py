@@ -14,6 +14,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.housing.models import Room
 from qiantang_nest.occupancy.models import LeaseRoom, Stay
+from qiantang_nest.occupancy.queries.stays import called
 from qiantang_nest.occupancy.services import registrations
 from qiantang_nest.occupancy.services.beds import (
     BedChoice,
@@ -40,13 +41,13 @@ def check_in(*, stays: Sequence[Stay], arrived_on: date, actor: Actor, today: da
     lock_and_refresh([stay.lease_room for stay in stays])
     _refresh(stays)
     for stay in stays:
-        _refuse_if_settled(stay)
+        _refuse_if_settled(stay, actor)
         if stay.arrived_on is not None:
-            raise WrongState(_("%(name)s 已经办过入住了。", name=stay.worker.name))
+            raise WrongState(_("%(name)s 已经办过入住了。", name=called(stay.worker, actor)))
     choices = [
         BedChoice(stay.worker, stay.lease_room, stay.bed_no, arrived_on, stay.ends_on) for stay in stays
     ]
-    check_choices(choices, ignoring=[stay.id for stay in stays])
+    check_choices(choices, actor, ignoring=[stay.id for stay in stays])
     refuse_barred(choices)
     for stay in stays:
         stay.starts_on = stay.arrived_on = arrived_on
@@ -70,14 +71,16 @@ def check_out(*, stays: Sequence[Stay], left_on: date, actor: Actor, today: date
         raise InvalidValue(_("退房日期 %(day)s 还没有到，请填今天或以前。", day=left_on.isoformat()))
     _refresh(stays)
     for stay in stays:
-        _refuse_if_settled(stay)
+        _refuse_if_settled(stay, actor)
         if stay.arrived_on is None:
-            raise WrongState(_("%(name)s 还没有入住，不用退房；不来了请办“没来”。", name=stay.worker.name))
+            raise WrongState(
+                _("%(name)s 还没有入住，不用退房；不来了请办“没来”。", name=called(stay.worker, actor))
+            )
         if not stay.starts_on <= left_on <= stay.ends_on:
             raise InvalidValue(
                 _(
                     "%(name)s 的退房日期应在 %(first)s 到 %(last)s 之间，您填的是 %(day)s。",
-                    name=stay.worker.name,
+                    name=called(stay.worker, actor),
                     first=stay.starts_on.isoformat(),
                     last=min(stay.ends_on, today).isoformat(),
                     day=left_on.isoformat(),
@@ -96,9 +99,9 @@ def check_out(*, stays: Sequence[Stay], left_on: date, actor: Actor, today: date
 def cancel_stay(*, stay: Stay, actor: Actor, now: datetime) -> None:
     """Record that a planned worker does not come; the bed is free at once."""
     _refresh([stay])
-    _refuse_if_settled(stay)
+    _refuse_if_settled(stay, actor)
     if stay.arrived_on is not None:
-        raise WrongState(_("%(name)s 已经入住，要走请办退房。", name=stay.worker.name))
+        raise WrongState(_("%(name)s 已经入住，要走请办退房。", name=called(stay.worker, actor)))
     stay.cancelled_at = now
     db.session.flush()
     _record(stay, "occupancy.cancel_stay", actor)
@@ -115,7 +118,9 @@ def replace_worker(
     until = stay.ends_on
     lease_room: LeaseRoom = stay.lease_room
     if left_on >= min(until, lease_room.ends_on):
-        raise InvalidValue(_("%(name)s 的床位到那天就到期了，没有日子给接替的人。", name=stay.worker.name))
+        raise InvalidValue(
+            _("%(name)s 的床位到那天就到期了，没有日子给接替的人。", name=called(stay.worker, actor))
+        )
     # The lock comes first: the bed must not be given away between leaving and planning.
     lock_and_refresh([lease_room])
     check_out(stays=[stay], left_on=left_on, actor=actor, today=today, now=now)
@@ -134,17 +139,17 @@ def _refresh(stays: Sequence[Stay]) -> None:
     ).scalars().all()
 
 
-def _refuse_if_settled(stay: Stay) -> None:
+def _refuse_if_settled(stay: Stay, actor: Actor) -> None:
     if stay.left_on is not None:
         raise WrongState(
             _(
                 "%(name)s 在 %(day)s 已经退房了。",
-                name=stay.worker.name,
+                name=called(stay.worker, actor),
                 day=stay.left_on.isoformat(),
             )
         )
     if stay.cancelled_at is not None:
-        raise WrongState(_("%(name)s 的这次安排已经取消了。", name=stay.worker.name))
+        raise WrongState(_("%(name)s 的这次安排已经取消了。", name=called(stay.worker, actor)))
 
 
 def _record(stay: Stay, action: str, actor: Actor, **changes: object) -> None:

@@ -1,9 +1,16 @@
-"""Pages of ``occupancy``: leases, stays, registrations, one module each under one blueprint."""
+"""Pages of ``occupancy``: leases, stays, registrations and the like, a module each under one blueprint."""
 
 from flask import Blueprint
 
 blueprint = Blueprint("occupancy", __name__)
 
-from qiantang_nest.occupancy.views import leases, registrations, stays  # noqa: E402
+from qiantang_nest.occupancy.views import (  # noqa: E402
+    board,
+    closing,
+    leases,
+    registrations,
+    rosters,
+    stays,
+)
 
-__all__ = ["blueprint", "leases", "registrations", "stays"]
+__all__ = ["blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]

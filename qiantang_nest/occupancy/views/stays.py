@@ -1,1 +1,406 @@
-"""Pages of stays: rosters, beds, moving in and out."""
+"""Pages of stays: who sleeps where, coming, leaving, changing beds, and opening an identity."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from flask import flash, redirect, render_template, request, url_for
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response
+
+from qiantang_nest.accounts.rules import Permission, Role, may
+from qiantang_nest.core import clock
+from qiantang_nest.core.access import requires
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.errors import DomainError, NotFound
+from qiantang_nest.core.forms import SelectChoice, given
+from qiantang_nest.core.i18n import _, ngettext
+from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.enterprises.services import record_reveal
+from qiantang_nest.occupancy.forms.stays import (
+    ArriveForm,
+    LeaveForm,
+    MoveForm,
+    RevealForm,
+    StayFilterForm,
+    SwapForm,
+)
+from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.queries import beds as bed_queries
+from qiantang_nest.occupancy.queries import stays as queries
+from qiantang_nest.occupancy.queries.stays import Person, StayFilter, StayState
+from qiantang_nest.occupancy.services import beds as bed_services
+from qiantang_nest.occupancy.services import stays as services
+from qiantang_nest.occupancy.views import blueprint
+
+MOST_AT_ONCE = 500
+
+STATE_CHIPS = {
+    StayState.PLANNED: "state.waiting",
+    StayState.PRESENT: "room.occupied",
+    StayState.OVERSTAYED: "state.late",
+    StayState.LEFT: "state.off",
+    StayState.CANCELLED: "state.closed",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stay as a list shows it."""
+
+    stay: Stay
+    person: Person
+    state: StayState
+    village: str
+
+    @property
+    def chip(self) -> str:
+        return STATE_CHIPS[self.state]
+
+    @property
+    def word(self) -> str:
+        return str(queries.STATE_LABELS[self.state])
+
+
+def rows_of(stays: Sequence[Stay], who: Actor, today: date) -> list[Row]:
+    """Stays with what the actor may read of each person; one query for the villages."""
+    names = bed_queries.village_names({stay.village_code for stay in stays})
+    return [
+        Row(
+            stay,
+            queries.person(stay.worker, who),
+            queries.stay_state(stay, today),
+            names.get(stay.village_code, ""),
+        )
+        for stay in stays
+    ]
+
+
+def layout(who: Actor) -> str:
+    """Villagers read on the phone frame, everybody else at the desk."""
+    return "layouts/phone.html" if who.role == Role.VILLAGER else "layouts/desk.html"
+
+
+def find_stay(stay_id: int) -> Stay:
+    """The stay of the address, in scope. Raises NotFound."""
+    found = queries.stay_for(actor(), stay_id)
+    if found is None:
+        raise NotFound(_("没有找到这次住宿，或者它不归您管。"))
+    return found
+
+
+def ids_from(values: Sequence[str]) -> list[int]:
+    """Whole numbers out of repeated form values; odd ones are left out."""
+    return [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]
+
+
+@blueprint.get("/stays")
+@requires(Permission.STAY_READ)
+def stays() -> str:
+    """Who sleeps where."""
+    who, today = actor(), clock.today()
+    villages = queries.villages_of_stays(who)
+    form = StayFilterForm(request.args)
+    form.state.choices = [
+        SelectChoice("", _("住着和要来的")),
+        *(SelectChoice(state.value, str(label)) for state, label in queries.STATE_LABELS.items()),
+    ]
+    form.village.choices = [SelectChoice("", _("全部")), *(SelectChoice(*one) for one in villages)]
+    form.lease.choices = [
+        SelectChoice("", _("全部")),
+        *(SelectChoice(str(lease_id), number) for lease_id, number in queries.leases_of_stays(who)),
+    ]
+    form.validate()
+    wanted = StayFilter(
+        state=StayState(form.state.data) if form.state.data and not form.state.errors else None,
+        village_code=form.village.data or "" if not form.village.errors else "",
+        lease_id=int(form.lease.data) if form.lease.data and not form.lease.errors else None,
+        text=form.q.data or "" if not form.q.errors else "",
+    )
+    page = paginate(queries.stays(who, wanted, today))
+    waiting = (
+        db.session.execute(
+            select(func.count()).select_from(bed_queries.unhoused(who, today).order_by(None).subquery())
+        ).scalar_one()
+        if may(who.role, Permission.ROSTER_KEEP)
+        else 0
+    )
+    return render_template(
+        "occupancy/stays.html",
+        layout=layout(who),
+        form=form,
+        filtered=wanted != StayFilter(),
+        page=page,
+        rows=rows_of(page.items, who, today),
+        counts=queries.counts_by_state(who, today),
+        states=StayState,
+        waiting=waiting,
+        employer=who.enterprise_id is not None,
+        can_manage=may(who.role, Permission.STAY_MANAGE),
+        can_keep=may(who.role, Permission.ROSTER_KEEP),
+    )
+
+
+@blueprint.get("/stays/<int:stay_id>")
+@requires(Permission.STAY_READ)
+def stay(stay_id: int) -> str:
+    """One worker's bed: since when, until when, what can be done, what came before."""
+    who, today = actor(), clock.today()
+    found = find_stay(stay_id)
+    return render_template(
+        "occupancy/stay.html",
+        layout=layout(who),
+        row=rows_of([found], who, today)[0],
+        history=rows_of(queries.history_of(found, who), who, today),
+        reports=queries.registrations_of(found),
+        today=today,
+        states=StayState,
+        can_manage=may(who.role, Permission.STAY_MANAGE),
+        can_reveal=may(who.role, Permission.WORKER_REVEAL),
+    )
+
+
+@blueprint.route("/stays/<int:stay_id>/reveal", methods=["GET", "POST"])
+@requires(Permission.WORKER_REVEAL)
+def reveal_worker(stay_id: int) -> str | tuple[str, int]:
+    """Ask what for, write it down, then show the full identity once."""
+    who = actor()
+    found = find_stay(stay_id)
+    form = RevealForm()
+    opened = None
+    if form.validate_on_submit():
+        with transaction():
+            record_reveal(worker=found.worker, purpose=form.purpose.data, actor=who)
+        opened = queries.person(find_stay(stay_id).worker, who, opened=True)
+    body = render_template(
+        "occupancy/reveal_worker.html",
+        form=form,
+        stay_id=stay_id,
+        person=queries.person(found.worker, who),
+        opened=opened,
+    )
+    return (body, 422) if form.errors else body
+
+
+@blueprint.route("/stays/check-in", methods=["GET", "POST"])
+@requires(Permission.STAY_MANAGE)
+def check_in() -> str | tuple[str, int] | Response:
+    """Tick who has come, all at once: everybody planned until today is ticked already."""
+    who, today = actor(), clock.today()
+    form = ArriveForm()
+    if form.arrived_on.data is None and not form.is_submitted():
+        form.arrived_on.data = today
+    ids = ids_from(request.form.getlist("stay"))[:MOST_AT_ONCE]
+    if form.validate_on_submit():
+        chosen = queries.stays_by_ids(who, ids)
+        if not chosen:
+            form.form_errors.append(_("还没有勾选谁到了。"))
+        else:
+            try:
+                with transaction():
+                    services.check_in(stays=chosen, arrived_on=given(form.arrived_on), actor=who, today=today)
+            except DomainError as error:
+                form.form_errors.append(str(error.message))
+            else:
+                flash(
+                    ngettext("办好了，%(num)s 人已入住。", "办好了，%(num)s 人已入住。", len(chosen)),
+                    "done",
+                )
+                return redirect(url_for("occupancy.stays"), 303)
+    wanted = StayFilter(state=StayState.PLANNED, lease_id=_lease_from_query())
+    planned = queries.stays(who, wanted, today).order_by(None).order_by(Stay.starts_on, Stay.room_id)
+    expected = db.session.execute(planned.limit(MOST_AT_ONCE)).scalars().all()
+    barred = bed_queries.barred_houses({one.room.house_id for one in expected})
+    body = render_template(
+        "occupancy/check_in.html",
+        form=form,
+        rows=rows_of(expected, who, today),
+        barred=barred,
+        ticked=set(ids)
+        if form.is_submitted()
+        else {one.id for one in expected if one.starts_on <= today and one.room.house_id not in barred},
+        employer=who.enterprise_id is not None,
+    )
+    return (body, 422) if form.is_submitted() else body
+
+
+def _lease_from_query() -> int | None:
+    return next(iter(ids_from([request.args.get("lease", "")])), None)
+
+
+@blueprint.route("/stays/<int:stay_id>/check-out", methods=["GET", "POST"])
+@requires(Permission.STAY_MANAGE)
+def check_out(stay_id: int) -> str | tuple[str, int] | Response:
+    """One has left; another may take the bed without a gap."""
+    who, today, now = actor(), clock.today(), clock.now()
+    found = find_stay(stay_id)
+    form = LeaveForm()
+    candidates = (
+        db.session.execute(bed_queries.unhoused(who, today).limit(MOST_AT_ONCE)).scalars().all()
+        if may(who.role, Permission.ROSTER_KEEP)
+        else []
+    )
+    by_id = {str(worker.id): worker for worker in candidates if worker.sex == found.worker.sex}
+    form.replacement.choices = [
+        SelectChoice("", _("先空着")),
+        *(SelectChoice(worker_id, worker.name) for worker_id, worker in by_id.items()),
+    ]
+    if not form.is_submitted():
+        form.left_on.data = min(today, found.ends_on)
+    if form.validate_on_submit():
+        fresh = by_id.get(form.replacement.data)
+        try:
+            with transaction():
+                if fresh is None:
+                    services.check_out(
+                        stays=[found], left_on=given(form.left_on), actor=who, today=today, now=now
+                    )
+                else:
+                    services.replace_worker(
+                        stay=found,
+                        worker=fresh,
+                        left_on=given(form.left_on),
+                        actor=who,
+                        today=today,
+                        now=now,
+                    )
+        except DomainError as error:
+            form.refuse(form.left_on, error)
+            found = find_stay(stay_id)
+        else:
+            flash(_("办好了，床位从 %(day)s 起空出来。", day=given(form.left_on).isoformat()), "done")
+            return redirect(url_for("occupancy.stay", stay_id=stay_id), 303)
+    body = render_template(
+        "occupancy/check_out.html", form=form, row=rows_of([found], who, today)[0], can_replace=bool(by_id)
+    )
+    return (body, 422) if form.is_submitted() else body
+
+
+@blueprint.route("/stays/<int:stay_id>/cancel", methods=["GET", "POST"])
+@requires(Permission.STAY_MANAGE)
+def cancel_stay(stay_id: int) -> str | Response:
+    """Somebody does not come: asked on a page of its own, then the bed is free."""
+    who, today, now = actor(), clock.today(), clock.now()
+    found = find_stay(stay_id)
+    if request.method == "POST":
+        with transaction():
+            services.cancel_stay(stay=found, actor=who, now=now)
+        flash(_("记下了，这张床空出来了。"), "done")
+        return redirect(url_for("occupancy.stays"), 303)
+    return render_template("occupancy/cancel_stay.html", row=rows_of([found], who, today)[0])
+
+
+@blueprint.route("/stays/<int:stay_id>/move", methods=["GET", "POST"])
+@requires(Permission.STAY_MANAGE)
+def move_stay(stay_id: int) -> str | tuple[str, int] | Response:
+    """Another bed among those the same enterprise leases and that suit the worker."""
+    who, today, now = actor(), clock.today(), clock.now()
+    found = find_stay(stay_id)
+    form = MoveForm()
+    if not form.is_submitted():
+        form.moves_on.data = found.starts_on if found.arrived_on is None else today
+    beds = _beds_for(found, who, form.moves_on.data or today)
+    form.bed.choices = [SelectChoice(value, label, optgroup=group) for value, label, group, _room in beds]
+    if form.validate_on_submit():
+        lease_room = next(room for value, _label, _group, room in beds if value == form.bed.data)
+        try:
+            with transaction():
+                moved = bed_services.move_stay(
+                    stay=found,
+                    lease_room=lease_room,
+                    bed_no=int(form.bed.data.partition(":")[2]),
+                    moves_on=given(form.moves_on),
+                    actor=who,
+                    today=today,
+                    now=now,
+                )
+                moved_id = moved.id
+        except DomainError as error:
+            form.refuse(form.bed, error)
+            found = find_stay(stay_id)
+        else:
+            flash(_("换好了。"), "done")
+            return redirect(url_for("occupancy.stay", stay_id=moved_id), 303)
+    body = render_template("occupancy/move_stay.html", form=form, row=rows_of([found], who, today)[0])
+    return (body, 422) if form.is_submitted() else body
+
+
+def _beds_for(stay: Stay, who: Actor, moves_on: date) -> list[tuple[str, str, str, LeaseRoom]]:
+    """(value, label, house, leased room) of each bed free from a day on that suits the worker."""
+    rooms = (
+        db.session.execute(
+            bed_queries.lease_rooms_visible_to(who).where(Lease.enterprise_id == stay.enterprise_id)
+        )
+        .scalars()
+        .all()
+    )
+    barred = bed_queries.barred_houses({room.room.house_id for room in rooms})
+    names = bed_queries.village_names({room.room.village_code for room in rooms})
+    key = bed_queries.sleeper(stay.worker).key
+    starts_on = stay.starts_on if stay.arrived_on is None else moves_on
+    found = []
+    for row in bed_queries.bed_rows(rooms, starts_on, stay.ends_on, ignoring=[stay.id]):
+        room = row.lease_room.room
+        if room.house_id in barred or row.mixed_over_time or row.companion_key not in (None, key):
+            continue
+        for bed in row.free_beds:
+            if (row.lease_room.id, bed) != (stay.lease_room_id, stay.bed_no):
+                found.append(
+                    (
+                        f"{row.lease_room.id}:{bed}",
+                        _("%(room)s %(bed)s 号床", room=room.label, bed=bed),
+                        f"{names.get(room.village_code, '')} {room.house.address}",
+                        row.lease_room,
+                    )
+                )
+    return found
+
+
+@blueprint.route("/stays/<int:stay_id>/swap", methods=["GET", "POST"])
+@requires(Permission.STAY_MANAGE)
+def swap_beds(stay_id: int) -> str | tuple[str, int] | Response:
+    """Two of the same enterprise change beds."""
+    who, today, now = actor(), clock.today(), clock.now()
+    found = find_stay(stay_id)
+    form = SwapForm()
+    if not form.is_submitted():
+        form.moves_on.data = found.starts_on if found.arrived_on is None else today
+    partners = {str(one.id): one for one in queries.swap_partners(found, who, today)}
+    form.other.choices = [
+        SelectChoice(
+            one_id,
+            _(
+                "%(name)s，%(room)s %(bed)s 号床",
+                name=queries.called(one.worker, who),
+                room=bed_services.room_name(one.room),
+                bed=one.bed_no,
+            ),
+        )
+        for one_id, one in partners.items()
+    ]
+    if form.validate_on_submit():
+        try:
+            with transaction():
+                mine, _other = bed_services.swap_beds(
+                    first=found,
+                    second=partners[form.other.data],
+                    moves_on=given(form.moves_on),
+                    actor=who,
+                    today=today,
+                    now=now,
+                )
+                mine_id = mine.id
+        except DomainError as error:
+            form.refuse(form.other, error)
+            found = find_stay(stay_id)
+        else:
+            flash(_("两人换好了。"), "done")
+            return redirect(url_for("occupancy.stay", stay_id=mine_id), 303)
+    body = render_template("occupancy/swap_beds.html", form=form, row=rows_of([found], who, today)[0])
+    return (body, 422) if form.is_submitted() else body
+
+
+def last_day_to_end(last_day: date | None) -> date | None:
+    """Half-open end of a period whose last day was typed."""
+    return None if last_day is None else last_day + timedelta(days=1)

@@ -1,0 +1,223 @@
+"""Pages where an employer keeps its workers and gives out the beds it leases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from flask import flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from qiantang_nest.accounts.rules import Permission
+from qiantang_nest.core import clock
+from qiantang_nest.core.access import requires
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.forms import SelectChoice, given
+from qiantang_nest.core.i18n import _, ngettext
+from qiantang_nest.core.identifiers import mask_document
+from qiantang_nest.core.web import actor, paginate_list
+from qiantang_nest.enterprises.models import Enterprise, Worker
+from qiantang_nest.enterprises.rules import check_worker
+from qiantang_nest.enterprises.services import add_worker as add_worker_service
+from qiantang_nest.occupancy.forms.stays import AssignForm, WorkerForm
+from qiantang_nest.occupancy.models import LeaseRoom
+from qiantang_nest.occupancy.queries import beds as queries
+from qiantang_nest.occupancy.rules import unplaced_reason_label
+from qiantang_nest.occupancy.services import beds as services
+from qiantang_nest.occupancy.services.beds import BedChoice
+from qiantang_nest.occupancy.views import blueprint
+from qiantang_nest.occupancy.views.stays import MOST_AT_ONCE, ids_from, last_day_to_end
+
+
+@blueprint.route("/workers/new", methods=["GET", "POST"])
+@requires(Permission.ROSTER_KEEP)
+def add_worker() -> str | tuple[str, int] | Response:
+    """One worker by hand; the same number again brings the record up to date."""
+    who, today = actor(), clock.today()
+    form = WorkerForm()
+    if form.validate_on_submit():
+        try:
+            row = check_worker(
+                name=given(form.name),
+                sex=form.sex.data or "",
+                id_kind=form.id_kind.data,
+                id_number=given(form.id_number),
+                phone=form.phone.data or "",
+                today=today,
+                home_address=form.home_address.data or "",
+                born_on=form.born_on.data,
+                is_local=form.is_local.data,
+                couple_id_number=form.couple_id_number.data or "",
+            )
+            with transaction():
+                enterprise = db.session.get_one(Enterprise, who.enterprise_id)
+                add_worker_service(enterprise=enterprise, row=row, actor=who)
+        except DomainError as error:
+            form.refuse(form.id_number, error)
+        else:
+            flash(_("%(name)s 登记好了，可以排床位了。", name=row.name), "done")
+            return redirect(url_for("occupancy.assign_beds"), 303)
+    body = render_template("occupancy/add_worker.html", form=form)
+    return (body, 422) if form.is_submitted() else body
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of a proposal."""
+
+    worker: Worker
+    lease_room: LeaseRoom
+    bed_no: int
+    village: str
+
+    @property
+    def value(self) -> str:
+        """What the form sends back."""
+        return f"{self.worker.id}:{self.lease_room.id}:{self.bed_no}"
+
+
+@blueprint.route("/beds/assign", methods=["GET", "POST"])
+@requires(Permission.ROSTER_KEEP)
+def assign_beds() -> str | tuple[str, int] | Response:
+    """Choose people, date and village; look at the proposal; save it as it stands."""
+    who, today = actor(), clock.today()
+    rooms, people = _rooms_and_people(who, today)
+    names = queries.village_names({room.room.village_code for room in rooms})
+    form = AssignForm()
+    form.village.choices = [
+        SelectChoice("", _("都可以，系统来挑")),
+        *(SelectChoice(code, name) for code, name in sorted(names.items())),
+    ]
+    if not form.is_submitted():
+        form.starts_on.data = max(today, min((room.starts_on for room in rooms), default=today))
+    ids = set(ids_from(request.form.getlist("worker")))
+    proposal = None
+    if form.validate_on_submit():
+        chosen = [worker for worker in people if worker.id in ids]
+        if request.form.get("step") == "save":
+            try:
+                with transaction():
+                    saved = services.assign_beds(
+                        choices=_choices(form, people, rooms), actor=who, today=today
+                    )
+                    count = len(saved)
+            except DomainError as error:
+                form.form_errors.append(str(error.message))
+                form.form_errors.append(_("下面是按现在的空床重新排的，请再看一遍。"))
+                rooms, people = _rooms_and_people(who, today)
+                chosen = [worker for worker in people if worker.id in ids]
+            else:
+                flash(ngettext("排好了 %(num)s 张床。", "排好了 %(num)s 张床。", count), "done")
+                return redirect(url_for("occupancy.stays"), 303)
+        if chosen:
+            proposal = queries.propose_beds(
+                workers=chosen,
+                lease_rooms=[room for room in rooms if form.village.data in ("", room.room.village_code)],
+                starts_on=given(form.starts_on),
+                ends_on=last_day_to_end(form.last_day.data),
+            )
+        else:
+            form.form_errors.append(_("还没有勾选要排床位的员工。"))
+    by_worker = {worker.id: worker for worker in people}
+    by_room = {room.id: room for room in rooms}
+    body = render_template(
+        "occupancy/assign_beds.html",
+        form=form,
+        people=people,
+        masked_numbers={worker.id: mask_document(worker.id_number or "") for worker in people},
+        ticked=ids if form.is_submitted() else {worker.id for worker in people},
+        rooms=rooms,
+        proposal=proposal,
+        places=[
+            Place(
+                by_worker[one.worker_id],
+                by_room[one.room_id],
+                one.bed_no,
+                names[by_room[one.room_id].room.village_code],
+            )
+            for one in (proposal.placements if proposal else [])
+        ],
+        left_over=[
+            (by_worker[one.worker_id], unplaced_reason_label(one.reason))
+            for one in (proposal.unplaced if proposal else [])
+        ],
+    )
+    return (body, 422) if form.errors else body
+
+
+def _rooms_and_people(who: Actor, today: date) -> tuple[Sequence[LeaseRoom], Sequence[Worker]]:
+    rooms = db.session.execute(queries.lease_rooms_visible_to(who).where(LeaseRoom.ends_on > today))
+    people = db.session.execute(queries.unhoused(who, today).limit(MOST_AT_ONCE))
+    return rooms.scalars().all(), people.scalars().all()
+
+
+def _choices(form: AssignForm, people: Sequence[Worker], rooms: Sequence[LeaseRoom]) -> list[BedChoice]:
+    """The lines of the proposal that came back; those of people or rooms out of reach are left out."""
+    by_worker = {worker.id: worker for worker in people}
+    by_room = {room.id: room for room in rooms}
+    found = []
+    for value in request.form.getlist("place"):
+        parts = ids_from(value.split(":"))
+        if len(parts) == 3 and parts[0] in by_worker and parts[1] in by_room:
+            found.append(
+                BedChoice(
+                    by_worker[parts[0]],
+                    by_room[parts[1]],
+                    parts[2],
+                    given(form.starts_on),
+                    last_day_to_end(form.last_day.data),
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class MyRoom:
+    """A leased room with its beds as an employer sees them."""
+
+    lease_room: LeaseRoom
+    present: int
+    planned: int
+
+    @property
+    def beds(self) -> int:
+        return min(self.lease_room.room.beds, self.lease_room.room.capacity)
+
+    @property
+    def free(self) -> int:
+        return max(self.beds - self.present - self.planned, 0)
+
+
+@blueprint.get("/beds")
+@requires(Permission.ROSTER_KEEP)
+def rooms() -> str:
+    """The rooms an employer leases now or soon, house by house, with the beds filled and free."""
+    who, today = actor(), clock.today()
+    leased = (
+        db.session.execute(queries.lease_rooms_visible_to(who).where(LeaseRoom.ends_on > today))
+        .scalars()
+        .all()
+    )
+    heads = queries.heads_by_lease_room([one.id for one in leased], today)
+    mine = sorted(
+        (MyRoom(one, *heads.get(one.id, (0, 0))) for one in leased),
+        key=lambda one: (
+            one.lease_room.room.village_code,
+            one.lease_room.room.house_id,
+            one.lease_room.room.label,
+        ),
+    )
+    houses = [list(group) for _id, group in groupby(mine, key=lambda one: one.lease_room.room.house_id)]
+    names = queries.village_names({one.lease_room.room.village_code for one in mine})
+    return render_template(
+        "occupancy/rooms.html",
+        page=paginate_list(houses, per_page=20),
+        names=names,
+        beds=sum(one.beds for one in mine),
+        present=sum(one.present for one in mine),
+        planned=sum(one.planned for one in mine),
+        free=sum(one.free for one in mine),
+        barred=queries.barred_houses({one.lease_room.room.house_id for one in mine}),
+    )
