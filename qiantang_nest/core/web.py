@@ -126,7 +126,7 @@ def number_from_query(name: str, default: int, low: int, high: int) -> int:
     return min(max(int(value), low), high) if value.isascii() and value.isdigit() else default
 
 
-def paginate(statement: Select[Any], *, scalars: bool = True, per_page: int = 25) -> Page:
+def paginate(statement: Select[*tuple[Any, ...]], *, scalars: bool = True, per_page: int = 25) -> Page:
     """Run one page of an ordered select: a count and a limited read.
 
     ``page`` and ``per_page`` (at most 200) come from the address; a page past the end is the last one.
