@@ -111,6 +111,17 @@ class SignUpForm(BaseForm):
     )
 
 
+class VillagerForm(BaseForm):
+    """What the law asks a villager to know before letting (土地管理法 art. 62)."""
+
+    no_new_homestead = BooleanField(
+        _l("我知道：房子出租以后，再申请宅基地不会批准"), [InputRequired(_l("请看过再打勾"))]
+    )
+    of_own_will = BooleanField(
+        _l("我出租是自愿的，没有人强迫，房子还是我家的"), [InputRequired(_l("请看过再打勾"))]
+    )
+
+
 class SecondFactorForm(BaseForm):
     """The time-based code."""
 

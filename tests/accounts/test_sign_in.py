@@ -261,6 +261,27 @@ def test_an_unknown_phone_signs_up(client):
     assert client.get("/enterprises/register").status_code == 200
 
 
+def test_a_villager_confirms_both_statements(client):
+    submit(client, "/sign-in/code", **{"code-phone": "13900139000"})
+    submit(client, "/sign-in/code/check", phone="13900139000", code=the_code("13900139000"))
+    answer = submit(client, "/sign-up", name="沈桂珍", kind="villager", consent="y")
+    assert answer.location == "/become-villager"
+    assert client.get("/become-villager").status_code == 200
+    half = submit(client, "/become-villager", of_own_will="y")
+    assert half.status_code == 422
+    assert "no_new_homestead-error" in half.text
+    answer = submit(client, "/become-villager", of_own_will="y", no_new_homestead="y")
+    assert answer.status_code == 303
+    assert "Expires" in answer.headers["Set-Cookie"]
+    (row,) = sessions()
+    assert (row.grant.role, row.grant.scope) == ("villager", str(row.user_id))
+    assert row.expires_at == NOW + timedelta(days=30)
+    actions = db.session.scalars(select(AuditEvent.action).where(AuditEvent.entity_id == row.user_id)).all()
+    assert "accounts.confirm_letting_statements" in actions
+    assert submit(client, "/become-villager", of_own_will="y", no_new_homestead="y").status_code == 303
+    assert len(db.session.scalars(select(RoleGrant)).all()) == 1
+
+
 def test_nobody_signs_up_without_a_proven_phone(client):
     assert client.get("/sign-up").location == "/sign-in"
     assert submit(client, "/sign-up", name="王大力", kind="employer", consent="y").location == "/sign-in"

@@ -3,6 +3,7 @@
 from qiantang_nest.accounts.services.codes import drop_old_codes, send_code, use_code
 from qiantang_nest.accounts.services.members import invite_member, remove_member
 from qiantang_nest.accounts.services.people import (
+    become_villager,
     change_own_details,
     change_phone,
     create_user,
@@ -46,6 +47,7 @@ __all__ = [
     "SecondFactorNeeded",
     "SessionTooOld",
     "act_as",
+    "become_villager",
     "begin_second_factor",
     "change_own_details",
     "change_phone",

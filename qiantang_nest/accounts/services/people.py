@@ -44,6 +44,19 @@ def grant_role(*, user: User, role: Role, scope: str, actor: Actor) -> RoleGrant
     return grant
 
 
+def become_villager(*, user: User, actor: Actor) -> RoleGrant:
+    """Both statements of 土地管理法 art. 62 are confirmed; which household it is, is for the clerk to say."""
+    grant = grant_role(user=user, role=Role.VILLAGER, scope=str(user.id), actor=actor)
+    audit.record(
+        actor=actor,
+        action="accounts.confirm_letting_statements",
+        entity="app_user",
+        entity_id=user.id,
+        changes={"no_new_homestead": True, "of_own_will": True},
+    )
+    return grant
+
+
 def grant_office_role(*, user: User, role: Role, scope: str, actor: Actor) -> RoleGrant:
     """What a security administrator gives: offices and administrators, never to oneself.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -40,14 +40,16 @@ def _people() -> tuple[Page, dict[int, list[str]], UserSearchForm]:
 
 
 def _in_words(grants: Sequence[RoleGrant]) -> list[str]:
-    return [_role_and_place(grant) for grant in grants]
-
-
-def _role_and_place(grant: RoleGrant) -> str:
-    label = str(ROLE_LABELS[Role(grant.role)])
-    # Whose village or firm a villager or employer belongs to is no business of an administrator.
-    place = places().name(grant.role, grant.scope) if grant.role in GRANTED_ROLES else ""
-    return f"{label} · {place}" if place else label
+    """Each role with its place; the names of all places are read once a request."""
+    if "names_of_places" not in g:
+        g.names_of_places = {code: name for _group, areas in places().choices() for code, name in areas}
+    words = []
+    for grant in grants:
+        label = str(ROLE_LABELS[Role(grant.role)])
+        # Whose village or firm a villager or employer belongs to is no business of an administrator.
+        place = g.names_of_places.get(grant.scope, "") if grant.role in GRANTED_ROLES else ""
+        words.append(f"{label} · {place}" if place else label)
+    return words
 
 
 @blueprint.route("/users", methods=["GET", "POST"])
@@ -134,7 +136,7 @@ def grant_role(user_id: int) -> Response | str:
         user=user,
         phone=mask_phone(user.phone or ""),
         form=form,
-        grants=[(grant, _role_and_place(grant)) for grant in held],
+        grants=list(zip(held, _in_words(held), strict=True)),
     )
     return response_of(page, 422) if form.errors else page
 
@@ -152,7 +154,7 @@ def revoke_role(user_id: int, grant_id: int) -> Response | str:
             services.revoke_role(grant=grant, now=clock.now(), actor=actor())
         say_done(_("收回了，%(name)s 的登录都已退出。", name=user.name))
         return redirect(url_for("accounts.grant_role", user_id=user.id), 303)
-    return render_template("accounts/revoke_role.html", user=user, role=_role_and_place(grant))
+    return render_template("accounts/revoke_role.html", user=user, role=_in_words([grant])[0])
 
 
 @blueprint.route("/roles/<int:user_id>/reset-second-factor", methods=["GET", "POST"])

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts import queries, services
-from qiantang_nest.accounts.forms import CodeForm, SendCodeForm, SignInForm, SignUpForm
+from qiantang_nest.accounts.forms import CodeForm, SendCodeForm, SignInForm, SignUpForm, VillagerForm
 from qiantang_nest.accounts.models import RoleGrant, User
 from qiantang_nest.accounts.rules import SECOND_FACTOR_ROLES, CodePurpose, Role
 from qiantang_nest.accounts.views.base import (
@@ -30,6 +30,7 @@ from qiantang_nest.core.errors import DomainError, InvalidValue, TooMany
 from qiantang_nest.core.forms import given
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import check_mobile, mask_phone
+from qiantang_nest.core.templating import link_to
 
 _PROOF_MINUTES = 30
 PRIVACY_NOTICE = "2026-11"
@@ -147,10 +148,36 @@ def sign_up() -> Response | str:
                 entity_id=user.id,
                 changes={"notice": PRIVACY_NOTICE},
             )
-        target = url_for("enterprises.register" if form.kind.data == "employer" else "housing.sign_up")
+        target = url_for(
+            "enterprises.register" if form.kind.data == "employer" else "accounts.become_villager"
+        )
         return _enter(user, now, target=target)
     page = render_template("accounts/sign_up.html", form=form, phone=mask_phone(phone))
     return response_of(page, 422) if form.errors else page
+
+
+@blueprint.route("/become-villager", methods=["GET", "POST"])
+@signed_in
+def become_villager() -> Response | str:
+    """The two statements of the land law, then the villager's role; the household comes next."""
+    row = person_session()
+    if queries.holds_any(row.user_id, [Role.VILLAGER], str(row.user_id)):
+        return redirect(_first_villager_page(), 303)
+    form = VillagerForm()
+    if form.validate_on_submit():
+        now = clock.now()
+        with transaction():
+            who = person()
+            grant = services.become_villager(user=row.user, actor=who)
+            services.act_as(session=row, grant=grant, now=now, actor=who)
+        session.permanent = True
+        return redirect(_first_villager_page(), 303)
+    page = render_template("accounts/become_villager.html", form=form)
+    return response_of(page, 422) if form.errors else page
+
+
+def _first_villager_page() -> str:
+    return link_to("housing.ask_link") or "/"
 
 
 @blueprint.get("/privacy")
