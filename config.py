@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Self
 
 from qiantang_nest.core.postgres_server import PostgresServerError, database_url_from_instance
-
 from qiantang_nest.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent

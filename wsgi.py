@@ -2,7 +2,12 @@
 
 import os
 
-from config import Config
+from config import Config, ConfigError
 from qiantang_nest.app import create_app
+from qiantang_nest.core.postgres_server import PostgresServerError
 
-app = create_app(Config.from_env(os.environ))
+try:
+    app = create_app(Config.from_env(os.environ))
+except (ConfigError, PostgresServerError) as error:
+    # A sentence for the operator instead of a traceback.
+    raise SystemExit(str(error)) from None

@@ -33,6 +33,7 @@ from qiantang_nest.ledger import models as ledger_models
 from qiantang_nest.notifications import models as notifications_models
 from qiantang_nest.notifications import views as notifications
 from qiantang_nest.occupancy import views as occupancy
+from qiantang_nest.reports import models as reports_models
 from qiantang_nest.reports import views as reports
 from qiantang_nest.spreadsheets import views as spreadsheets
 
@@ -57,6 +58,7 @@ MODELS = (
     geography_models,
     ledger_models,
     notifications_models,
+    reports_models,
     audit,
     numbering,
 )

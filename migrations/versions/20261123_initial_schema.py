@@ -1258,7 +1258,125 @@ def upgrade() -> None:
             "ix_registration_village_code_happened_on", ["village_code", "happened_on"], unique=False
         )
 
+    op.create_table(
+        "occupancy_day",
+        sa.Column("village_code", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("listed", sa.BigInteger(), nullable=False),
+        sa.Column("let", sa.BigInteger(), nullable=False),
+        sa.Column("market", sa.BigInteger(), nullable=False),
+        sa.Column("occupied", sa.BigInteger(), nullable=False),
+        sa.Column("beds", sa.BigInteger(), nullable=False),
+        sa.Column("heads", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["village_code"], ["village.code"], name=op.f("fk_occupancy_day_village_code")
+        ),
+        sa.PrimaryKeyConstraint("village_code", "day", name=op.f("pk_occupancy_day")),
+    )
+    op.create_table(
+        "occupancy_dirty",
+        sa.Column("village_code", sa.Text(), nullable=False),
+        sa.Column("from_day", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["village_code"], ["village.code"], name=op.f("fk_occupancy_dirty_village_code")
+        ),
+        sa.PrimaryKeyConstraint("village_code", name=op.f("pk_occupancy_dirty")),
+    )
+    _watch_occupancy()
     _add_guards()
+
+
+OCCUPANCY_WATCHES = {
+    # table: (condition on new rows, condition on changed rows)
+    "room_claim": (
+        "NEW.state IN ('leased', 'closed')",
+        "OLD.* IS DISTINCT FROM NEW.* AND (OLD.state IN ('leased', 'closed') OR NEW.state IN ('leased', 'closed'))",
+    ),
+    "stay": (
+        "NEW.arrived_on IS NOT NULL",
+        "(OLD.starts_on, OLD.ends_on, OLD.arrived_on, OLD.cancelled_at) IS DISTINCT FROM (NEW.starts_on, NEW.ends_on, NEW.arrived_on, NEW.cancelled_at)",
+    ),
+    "listing": (
+        "NEW.state = 'approved'",
+        "(OLD.state = 'approved' OR NEW.state = 'approved') AND (OLD.state, OLD.starts_on, OLD.ends_on) IS DISTINCT FROM (NEW.state, NEW.starts_on, NEW.ends_on)",
+    ),
+    "inspection": ("true", "OLD.* IS DISTINCT FROM NEW.*"),
+    "hazard": ("NEW.severity = 'major'", "OLD.severity = 'major' OR NEW.severity = 'major'"),
+    "house": ("NEW.dangerous_since IS NOT NULL", "OLD.dangerous_since IS DISTINCT FROM NEW.dangerous_since"),
+    "room": (
+        "false",
+        "(OLD.beds, OLD.kind, OLD.removed_at) IS DISTINCT FROM (NEW.beds, NEW.kind, NEW.removed_at)",
+    ),
+}
+
+
+def _watch_occupancy() -> None:
+    """A change to days that are already aggregated marks the village from the first day concerned on."""
+    op.execute(
+        """
+        CREATE FUNCTION touch_occupancy(code text, first_day date) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (SELECT FROM occupancy_day WHERE village_code = code AND day >= first_day) THEN
+                INSERT INTO occupancy_dirty AS d (village_code, from_day) VALUES (code, first_day)
+                ON CONFLICT (village_code) DO UPDATE SET from_day = excluded.from_day
+                    WHERE d.from_day > excluded.from_day;
+            END IF;
+        END $$
+        """
+    )
+    op.execute(
+        """
+        CREATE FUNCTION watch_occupancy() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+            after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+            either jsonb := coalesce(after, before);
+            code text := either ->> 'village_code';
+            first_day date;
+        BEGIN
+            IF code IS NULL AND TG_TABLE_NAME = 'listing' THEN
+                SELECT village_code INTO code FROM room WHERE id = (either ->> 'room_id')::bigint;
+            ELSIF code IS NULL THEN
+                SELECT village_code INTO code FROM house WHERE id = (either ->> 'house_id')::bigint;
+            END IF;
+            first_day := CASE TG_TABLE_NAME
+                WHEN 'inspection' THEN least((before ->> 'inspected_on')::date, (after ->> 'inspected_on')::date)
+                WHEN 'hazard' THEN least((before ->> 'found_on')::date, (after ->> 'found_on')::date)
+                WHEN 'house' THEN least((before ->> 'dangerous_since')::date, (after ->> 'dangerous_since')::date)
+                WHEN 'room' THEN date '2000-01-01'
+                ELSE CASE
+                    -- Only the end moved: nothing before the earlier end is different.
+                    WHEN before - 'ends_on' - 'left_on' = after - 'ends_on' - 'left_on'
+                    THEN least((before ->> 'ends_on')::date, (after ->> 'ends_on')::date)
+                    ELSE least((before ->> 'starts_on')::date, (after ->> 'starts_on')::date)
+                END
+            END;
+            PERFORM touch_occupancy(code, first_day);
+            RETURN NULL;
+        END $$
+        """
+    )
+    for table, (inserted, changed) in OCCUPANCY_WATCHES.items():
+        op.execute(
+            f"CREATE TRIGGER {table}_inserted_occupancy AFTER INSERT ON {table}"
+            f" FOR EACH ROW WHEN ({inserted}) EXECUTE FUNCTION watch_occupancy()"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_changed_occupancy AFTER UPDATE ON {table}"
+            f" FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION watch_occupancy()"
+        )
+        op.execute(
+            f"CREATE TRIGGER {table}_deleted_occupancy AFTER DELETE ON {table}"
+            " FOR EACH ROW EXECUTE FUNCTION watch_occupancy()"
+        )
+
+
+def _unwatch_occupancy() -> None:
+    for table in OCCUPANCY_WATCHES:
+        for event in ("inserted", "changed", "deleted"):
+            op.execute(f"DROP TRIGGER {table}_{event}_occupancy ON {table}")
+    op.execute("DROP FUNCTION watch_occupancy()")
+    op.execute("DROP FUNCTION touch_occupancy(text, date)")
 
 
 def _add_guards() -> None:
@@ -1327,6 +1445,9 @@ def _drop_guards() -> None:
 
 def downgrade() -> None:
     _drop_guards()
+    _unwatch_occupancy()
+    op.drop_table("occupancy_dirty")
+    op.drop_table("occupancy_day")
     with op.batch_alter_table("registration", schema=None) as batch_op:
         batch_op.drop_index("ix_registration_village_code_happened_on")
         batch_op.drop_index("ix_registration_open", postgresql_where=sa.text("done_on IS NULL"))
