@@ -23,9 +23,11 @@ from qiantang_nest.core.identifiers import check_mobile
 from qiantang_nest.core.invariants import broken_invariants, read_checks
 from qiantang_nest.core.money import format_money
 from qiantang_nest.core.web import settings
+from qiantang_nest.geography.queries import streets, village_codes_in
 from qiantang_nest.geography.services import load_places
 from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
 from qiantang_nest.notifications.services import drop_old_items, send_due
+from qiantang_nest.reports.services import KEPT_DAYS, refresh_days
 
 log = logging.getLogger("qiantang_nest")
 
@@ -142,6 +144,18 @@ def register(app: Flask) -> None:
             total += issued
             click.echo(f"{looked_at * 100 // leases:3d}%  {street}  {_say_issued(issued)}")
         click.echo(f"Done: {_say_issued(total)}")
+
+    @app.cli.command("occupancy-refresh")
+    @click.option("--all", "everything", is_flag=True, help="Rebuild every stored day from the rows.")
+    def occupancy_refresh(everything: bool) -> None:
+        """Store the occupancy of past days that are missing or changed; figures are the same without it."""
+        today, written = clock.today(), 0
+        first_day = today - timedelta(days=KEPT_DAYS) if everything else None
+        for street in streets():
+            with transaction():
+                codes = village_codes_in(street.code)
+                written += refresh_days(codes=codes, today=today, first_day=first_day)
+        click.echo(f"{written:,} village days stored")
 
     @app.cli.command("check-invariants")
     def check_invariants() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import (
@@ -178,7 +178,7 @@ def _on_domain_error(error: DomainError) -> WerkzeugResponse:
 
 def _on_http_error(error: HTTPException) -> WerkzeugResponse:
     if error.response is not None:
-        return WerkzeugResponse.force_type(error.response)
+        return cast(WerkzeugResponse, error.response)
     code = error.code or 500
     known = code if code in (400, 403, 404, 409, 413, 429, 500, 503) else (404 if code == 405 else 400)
     if code < 400:

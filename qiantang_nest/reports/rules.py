@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import date
 from enum import StrEnum
 from typing import Self
 
@@ -84,3 +85,13 @@ class MonthRates:
     bed_rate: float | None
     heads: float
     """Mean heads a day."""
+
+
+LOW_RATE = 0.5
+"""Below this 入住率 a village is marked on the map."""
+
+
+def first_of_trend(day: date) -> date:
+    """The first of the month eleven months before: the trend shows twelve months, the last up to ``day``."""
+    months = day.year * 12 + day.month - 1 - 11
+    return date(months // 12, months % 12 + 1, 1)

@@ -38,6 +38,18 @@ def area_of(actor: Actor, village_codes: Sequence[str]) -> Area:
     return Area(())
 
 
+def own_village_codes(actor: Actor) -> list[str]:
+    """Where a villager has houses, or an employer has or had rooms under contract."""
+    if actor.role == Role.VILLAGER:
+        sql, binds = "SELECT DISTINCT village_code FROM owner WHERE user_id = :id", {"id": actor.user_id}
+    elif actor.enterprise_id is not None:
+        sql = "SELECT DISTINCT village_code FROM lease WHERE enterprise_id = :id"
+        binds = {"id": actor.enterprise_id}
+    else:
+        return []
+    return list(db.session.execute(text(sql), binds).scalars())
+
+
 _OWN = """AND h.owner_id IN (SELECT id FROM owner WHERE user_id = :user_id)"""
 _LET_TO = """AND r.id IN (
     SELECT lr.room_id FROM lease_room AS lr JOIN lease AS l ON l.id = lr.lease_id
@@ -330,12 +342,11 @@ def trend_by_month(codes: Sequence[str], first_day: date, last_day: date) -> lis
         month = sums.setdefault(row.month, [0, 0, 0, 0])
         for at, value in enumerate((row.let, row.market, row.beds, row.heads)):
             month[at] += value
-    return [_rates(month, *values, first_day, last_day) for month, values in sorted(sums.items())]
+    return [_rates(month, values, first_day, last_day) for month, values in sorted(sums.items())]
 
 
-def _rates(
-    month: str, let: int, market: int, beds: int, heads: int, first_day: date, last_day: date
-) -> MonthRates:
+def _rates(month: str, sums: Sequence[int], first_day: date, last_day: date) -> MonthRates:
+    let, market, beds, heads = sums
     begin = date.fromisoformat(f"{month}-01")
     end = (begin + timedelta(days=32)).replace(day=1)
     days = (min(end, last_day + timedelta(days=1)) - max(begin, first_day)).days
