@@ -23,6 +23,7 @@ from qiantang_nest.core.identifiers import check_mobile
 from qiantang_nest.core.invariants import broken_invariants, read_checks
 from qiantang_nest.core.money import format_money
 from qiantang_nest.core.web import settings
+from qiantang_nest.demo.district import build_district, is_empty
 from qiantang_nest.geography.queries import streets, village_codes_in
 from qiantang_nest.geography.services import load_places
 from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
@@ -156,6 +157,33 @@ def register(app: Flask) -> None:
                 codes = village_codes_in(street.code)
                 written += refresh_days(codes=codes, today=today, first_day=first_day)
         click.echo(f"{written:,} village days stored")
+
+    @app.cli.command("demo")
+    @click.option(
+        "--scale",
+        type=click.FloatRange(0, 10, min_open=True),
+        default=0.01,
+        show_default=True,
+        help="1 is the full district, 10 is ten of them beside each other.",
+    )
+    @click.option("--seed", type=int, default=2026, show_default=True)
+    @click.option("--if-empty", is_flag=True, help="Do nothing, and say nothing, if households are there.")
+    def demo(scale: float, seed: int, if_empty: bool) -> None:
+        """Build an invented district in an empty database; the same seed and day build the same one."""
+        if settings().production:
+            raise click.ClickException("an invented district has no place in production")
+        if not is_empty():
+            if if_empty:
+                return
+            raise click.ClickException("there are households already: the demo is built in an empty database")
+        click.echo(f"Building the demo district, scale {scale:g}, seed {seed}")
+        build_district(
+            scale=scale,
+            seed=seed,
+            today=clock.today(),
+            owner_url=settings().database_owner_url,
+            say=lambda line: click.echo(f"  {line}"),
+        )
 
     @app.cli.command("check-invariants")
     def check_invariants() -> None:

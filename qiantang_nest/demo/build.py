@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from qiantang_nest.core.db import db
 from qiantang_nest.demo.letting import ZONES, Letting
@@ -107,8 +107,3 @@ def _villages(copy: Copy) -> list[DemoVillage]:
         )
     db.session.flush()
     return made
-
-
-def analyze() -> None:
-    """Fresh statistics after a bulk load, so that the first pages are planned well."""
-    db.session.execute(text("ANALYZE"))
