@@ -348,3 +348,10 @@ def test_signing_out_ends_the_session(client):
 
 def test_the_privacy_notice_is_open_to_all(client):
     assert client.get("/privacy").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/sign-in", "/privacy"])
+def test_english_pages_hold_no_chinese(client, page):
+    text = client.get(page, headers={"Accept-Language": "en"}).text
+    left = re.sub(r"<[^>]*>|中文|钱塘巢", "", text)
+    assert not re.findall(r"[\u4e00-\u9fff]+", left)
