@@ -19,10 +19,8 @@ from qiantang_nest.accounts.services.second_factor import begin_second_factor
 from qiantang_nest.accounts.services.sign_in import set_password
 from qiantang_nest.core.actor import SYSTEM
 from qiantang_nest.core.db import db
+from qiantang_nest.demo.supply import CLERK_VILLAGE
 from qiantang_nest.housing.models import Owner
-
-CLERK_VILLAGE = "330114003201"
-"""同一村 in 河庄街道, where the first pilot of the real scheme stands."""
 
 _PHONES = {role: f"1980000000{number}" for number, role in enumerate(Role, start=1)}
 _NAMES = {

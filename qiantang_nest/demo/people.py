@@ -111,7 +111,7 @@ class People:
 
     def uscc(self) -> str:
         """A valid, fictional 统一社会信用代码 of the district."""
-        body = f"91330114MA{self._count():07d}"
+        body = f"91330114MA{self._count() % 10**7:07d}"
         total = sum(USCC_ALPHABET.index(c) * w for c, w in zip(body, _USCC_WEIGHTS, strict=True))
         return body + USCC_ALPHABET[(31 - total % 31) % 31]
 

@@ -11,6 +11,9 @@ from qiantang_nest.demo.loader import Loader
 from qiantang_nest.demo.people import People, seal
 from qiantang_nest.housing.rules import Feature
 
+CLERK_VILLAGE = "330114003201"
+"""同一村 in 河庄街道, where the first pilot of the real scheme stands: the demo's clerk works here."""
+
 _DOCUMENT_HEADS = {"title": "浙2019钱塘不动产权", "permit": "钱村建字", "appraisal": "鉴字"}
 _FEATURES = [feature.value for feature in Feature]
 
@@ -66,7 +69,8 @@ class Supply:
         total = sum(weights)
         built: list[DemoHouse] = []
         for village, weight in zip(villages, weights, strict=True):
-            count = max(1, round(houses * weight / total))
+            least = 8 if village.code == CLERK_VILLAGE else 1
+            count = max(least, round(houses * weight / total))
             built.extend(self._village(village, count))
         return built
 

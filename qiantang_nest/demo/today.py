@@ -1,0 +1,275 @@
+"""What is in the air today: things waiting for each person of the demo, made by the services themselves."""
+
+import uuid
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import func, select, text
+
+from qiantang_nest.accounts.models import User
+from qiantang_nest.accounts.rules import Role
+from qiantang_nest.accounts.services.people import create_user, grant_role
+from qiantang_nest.billing.models import Bill
+from qiantang_nest.billing.services.payments import record_payment
+from qiantang_nest.bookings.models import Demand
+from qiantang_nest.bookings.queries.rooms import candidates
+from qiantang_nest.bookings.rules import Area, Ask, OnRefusal, Wants
+from qiantang_nest.bookings.services.hold_rooms import hold_rooms
+from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.db import db
+from qiantang_nest.core.media import store_photo
+from qiantang_nest.core.period import Period, add_months
+from qiantang_nest.demo.logins import create_logins
+from qiantang_nest.demo.people import People, seal
+from qiantang_nest.demo.pictures import house_picture, room_picture
+from qiantang_nest.demo.supply import CLERK_VILLAGE
+from qiantang_nest.enterprises.models import Enterprise, Worksite
+from qiantang_nest.geography.models import Village
+from qiantang_nest.geography.rules import LatLon
+from qiantang_nest.housing.models import (
+    House,
+    HouseholdLink,
+    Listing,
+    Owner,
+    Photo,
+    ProxyConsent,
+    Room,
+)
+from qiantang_nest.occupancy.models import Lease
+
+_WANTED = ((40, 1, 20), (120, 2, 35), (16, 1, 12), (260, 3, 60), (80, 2, 90))
+"""Demands: beds, and from which to which number of days ahead they begin."""
+
+
+def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Path) -> None:
+    """Logins; holds to answer, listings to check, employers to verify, links, demands, a payment to confirm.
+
+    Needs a built district; in the caller's transaction.
+    """
+    owner, enterprise = _owner_and_tenant(today)
+    users = create_logins(owner=owner, enterprise_id=enterprise.id, instance_path=instance_path)
+    people = People(rng, first=9_000_000)
+    _consents(users[Role.VILLAGE_CLERK], today)
+    _listings_to_check(now)
+    _links(people, now)
+    _employers_to_verify(people, now)
+    _demands(rng, today, now)
+    manager = Actor(users[Role.EMPLOYER_MANAGER].id, Role.EMPLOYER_MANAGER, str(enterprise.id), "李经理")
+    _hold(owner, enterprise, manager, today, now)
+    _payment_to_confirm(owner, enterprise, manager, today, now)
+
+
+def _owner_and_tenant(today: date) -> tuple[Owner, Enterprise]:
+    """A household of the clerk's village that lets to an employer now, with the most rooms."""
+    lease = (
+        db.session.execute(
+            select(Lease)
+            .join(House, House.owner_id == Lease.owner_id)
+            .join(Room, Room.house_id == House.id)
+            .where(Lease.starts_on <= today, Lease.ends_on > today, Lease.state == "signed")
+            .order_by((Lease.village_code == CLERK_VILLAGE).desc(), func.count(Room.id).desc(), Lease.id)
+            .group_by(Lease.id)
+        )
+        .scalars()
+        .first()
+    )
+    if lease is None:
+        raise RuntimeError("the demo district is too small to have a lease today")
+    return lease.owner, lease.enterprise
+
+
+def _consents(clerk: User, today: date) -> None:
+    """A third of the village lets the clerk act for it."""
+    owners = db.session.execute(
+        select(Owner).where(Owner.village_code == CLERK_VILLAGE).order_by(Owner.id)
+    ).scalars()
+    for owner in owners.all()[::3]:
+        db.session.add(
+            ProxyConsent(
+                owner_id=owner.id,
+                given_on=today - timedelta(days=200),
+                how="纸面签字",
+                witness="村民小组长",
+                recorded_by=clerk.id,
+            )
+        )
+
+
+def _listings_to_check(now: datetime) -> None:
+    """Three offers of the village wait for the clerk: rooms nobody has taken."""
+    free = db.session.execute(
+        select(Listing)
+        .join(Room)
+        .where(
+            Room.village_code == CLERK_VILLAGE,
+            Listing.state == "approved",
+            text("NOT EXISTS (SELECT FROM room_claim c WHERE c.room_id = room.id AND c.ends_on > :now)"),
+        )
+        .order_by(Listing.id.desc())
+        .limit(3),
+        {"now": now.date()},
+    ).scalars()
+    for listing in free:
+        listing.state, listing.decided_at, listing.submitted_at = "submitted", None, now - timedelta(hours=20)
+
+
+def _links(people: People, now: datetime) -> None:
+    for note in ("3 组 5 号，我是户主的儿子", "7 组 2 号"):
+        user = create_user(name=people.villager_name(), phone=people.phone(), actor=SYSTEM)
+        grant_role(user=user, role=Role.VILLAGER, scope=str(user.id), actor=SYSTEM)
+        db.session.add(
+            HouseholdLink(
+                user_id=user.id, village_code=CLERK_VILLAGE, note=note, created_at=now - timedelta(hours=30)
+            )
+        )
+
+
+def _employers_to_verify(people: People, now: datetime) -> None:
+    for number, (name, state, reason) in enumerate(
+        (
+            ("杭州钱江新能源科技有限公司", "submitted", None),
+            ("杭州瑞丰冷链物流有限公司", "submitted", None),
+            ("杭州启航五金制品有限公司", "returned", "营业执照上的名称和填写的不一致，请核对后再交"),
+        )
+    ):
+        key = people.key()
+        enterprise = Enterprise(
+            uscc=people.uscc(),
+            name=name,
+            street_code=CLERK_VILLAGE[:9],
+            contact_name=people.worker_name("F"),
+            state=state,
+            return_reason=reason,
+            created_at=now - timedelta(hours=10 * (number + 1)),
+            seal_key=key,
+            contact_phone_sealed=seal("enterprise", "contact_phone", "phone", people.phone(), key).sealed,
+        )
+        db.session.add(enterprise)
+        db.session.flush()
+        db.session.add(
+            Worksite(
+                enterprise_id=enterprise.id,
+                name="一号厂区",
+                address="江东工业区",
+                lat=30.3265 + number * 0.004,
+                lon=120.490 - number * 0.006,
+            )
+        )
+
+
+def _demands(rng: Random, today: date, now: datetime) -> None:
+    sites = db.session.execute(
+        select(Worksite)
+        .join(Enterprise)
+        .where(Enterprise.state == "verified")
+        .order_by(Worksite.id)
+        .limit(40)
+    ).scalars()
+    for site, (beds, first, last) in zip(rng.sample(sites.all(), k=5), _WANTED, strict=True):
+        starts_on = today + timedelta(days=rng.randint(first, last))
+        db.session.add(
+            Demand(
+                enterprise_id=site.enterprise_id,
+                worksite_id=site.id,
+                beds=beds,
+                starts_on=starts_on,
+                ends_on=add_months(starts_on, rng.choice((3, 6))),
+                max_rent_fen=rng.choice((32_000, 36_000, None)),
+                note="",
+                created_at=now - timedelta(days=rng.randint(0, 6)),
+            )
+        )
+
+
+def _hold(owner: Owner, enterprise: Enterprise, manager: Actor, today: date, now: datetime) -> None:
+    """The tenant wants a few more rooms, the demo villager's among them if one is free."""
+    village = db.session.get_one(Village, owner.village_code)
+    starts_on = today + timedelta(days=7)
+    ends_on = add_months(starts_on, 6)
+    area = Area(near=LatLon(village.lat, village.lon), village_codes=(village.code,))
+    free = candidates(area, Wants(), starts_on=starts_on, ends_on=ends_on, now=now, limit=200)
+    mine = [room for room in free if room.owner_id == owner.id][:2]
+    others = [room for room in free if room.owner_id != owner.id][: 5 - len(mine)]
+    if not mine and not others:
+        return
+    site = db.session.execute(
+        select(Worksite).where(Worksite.enterprise_id == enterprise.id).order_by(Worksite.id).limit(1)
+    ).scalar_one()
+    hold_rooms(
+        enterprise=enterprise,
+        ask=Ask(area=area, room_ids=tuple(room.room_id for room in (*mine, *others))),
+        period=Period(starts_on, ends_on),
+        on_refusal=OnRefusal.REPLACE,
+        worksite=site,
+        request_key=uuid.UUID(int=1, version=4),
+        shown_rent_fen=None,
+        hold_hours=48,
+        actor=manager,
+        now=now,
+    )
+
+
+def _payment_to_confirm(
+    owner: Owner, enterprise: Enterprise, manager: Actor, today: date, now: datetime
+) -> None:
+    """The employer says it has paid the oldest open bill; the villager has not looked yet."""
+    bill = (
+        db.session.execute(
+            select(Bill)
+            .where(
+                Bill.owner_id == owner.id,
+                Bill.enterprise_id == enterprise.id,
+                Bill.voided_at.is_(None),
+                Bill.paid_fen < Bill.amount_fen,
+            )
+            .order_by(Bill.due_on)
+        )
+        .scalars()
+        .first()
+    )
+    if bill is not None:
+        record_payment(
+            enterprise=enterprise,
+            owner=owner,
+            amount_fen=bill.amount_fen - bill.paid_fen,
+            paid_on=today - timedelta(days=1),
+            method="bank",
+            serial="2026112300017",
+            actor=manager,
+            now=now,
+        )
+
+
+def hang_pictures(*, rng: Random, most: int = 200) -> int:
+    """A drawn picture for rooms on offer and, beside the first of each house, one of the house.
+
+    The clerk's village comes first; stops at ``most``. Returns how many were hung.
+    """
+    rooms = db.session.execute(
+        select(Room)
+        .join(Listing)
+        .where(Listing.state.in_(("approved", "submitted")))
+        .order_by((Room.village_code == CLERK_VILLAGE).desc(), Room.id)
+    ).scalars()
+    hung, seen = 0, set[int]()
+    for room in rooms:
+        pictures: list[tuple[int | None, bytes]] = [(room.id, room_picture(rng, max(1, room.beds)))]
+        if room.house_id not in seen:
+            seen.add(room.house_id)
+            pictures.append((None, house_picture(rng, rng.randint(2, 4))))
+        for room_id, picture in pictures:
+            stored = store_photo(picture)
+            db.session.add(
+                Photo(
+                    house_id=room.house_id,
+                    room_id=room_id,
+                    media_name=stored.name,
+                    width=stored.width,
+                    height=stored.height,
+                )
+            )
+        hung += len(pictures)
+        if hung >= most:
+            break
+    return hung
