@@ -561,6 +561,7 @@ def upgrade() -> None:
         sa.Column("utilities_by", sa.Text(), server_default=sa.text("'lessee'"), nullable=False),
         sa.Column("state", sa.Text(), server_default=sa.text("'drafted'"), nullable=False),
         sa.Column("document_sha256", sa.Text(), nullable=True),
+        sa.Column("document_media", sa.Text(), nullable=True),
         sa.Column("signed_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("end_reason", sa.Text(), nullable=True),
@@ -569,6 +570,9 @@ def upgrade() -> None:
         sa.Column("filed_on", sa.Date(), nullable=True),
         sa.Column("filed_by", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "(document_sha256 IS NULL) = (document_media IS NULL)", name=op.f("ck_lease_document_whole")
+        ),
         sa.CheckConstraint(
             "(state = 'drafted') <= (signed_on IS NULL)", name=op.f("ck_lease_draft_unsigned")
         ),

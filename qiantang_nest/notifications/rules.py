@@ -17,6 +17,18 @@ MESSAGES = {
     "enterprises.submitted": _l("%(name)s 交来了企业资料，等您核验。"),
     "enterprises.verified": _l("%(name)s 已通过核验，可以订房了。"),
     "bookings.answer_wanted": _l("%(enterprise)s 想租您 %(rooms)s 间房，每月 %(rent_fen)s 元，等您答复。"),
+    "bookings.hold_released": _l("%(enterprise)s 不租您的房了，您不用再答复。"),
+    "bookings.rooms_refused": _l(
+        "有户主不租 %(rooms)s 间房：换好了 %(replaced)s 间，去掉了 %(dropped)s 间。请看一下。"
+    ),
+    "bookings.all_answered": _l("户主都答复了，%(rooms)s 间房可以预订。请在锁定到时以前预订。"),
+    "bookings.lease_to_sign": _l("%(enterprise)s 订了您 %(rooms)s 间房，合同 %(number)s 等您签字。"),
+    "bookings.lease_signed": _l("合同 %(number)s 两边都签好了。"),
+    "bookings.lease_half_signed": _l("合同 %(number)s 对方签好了，等您这边签字。"),
+    "bookings.house_dangerous": _l(
+        "%(village)s 有一座房子被鉴定为危房，贵司锁定的 %(held)s 间已经放开，"
+        "租着的 %(leased)s 间请尽快安排搬出。"
+    ),
     "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
     "housing.listing_approved": _l("%(house)s的 %(room)s 房可以出租了，已经上架。"),
     "housing.listing_returned": _l("%(house)s的 %(room)s 房还要补一下：%(reason)s。"),

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
 from qiantang_nest.core.db import Base, refuse_as
-from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.errors import DomainError, WrongState
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.enterprises.models import Enterprise, Worker
 from qiantang_nest.housing.models import Owner, Room
@@ -107,6 +107,7 @@ class Lease(Base):
             "ends_on > starts_on AND ends_on <= starts_on + interval '20 years'", name="term_lawful"
         ),
         CheckConstraint("(state = 'drafted') <= (signed_on IS NULL)", name="draft_unsigned"),
+        CheckConstraint("(document_sha256 IS NULL) = (document_media IS NULL)", name="document_whole"),
         Index("ix_lease_owner_id", "owner_id"),
         Index("ix_lease_enterprise_id", "enterprise_id"),
         Index("ix_lease_village_code_state", "village_code", "state"),
@@ -132,7 +133,9 @@ class Lease(Base):
     utilities_by: Mapped[str] = mapped_column(server_default=text("'lessee'"))
     state: Mapped[str] = mapped_column(server_default=text("'drafted'"))
     document_sha256: Mapped[str | None]
-    """Of the PDF both sides sign; the file lies in the media store under this name."""
+    """Of the PDF both sides sign, drawn when it is first looked at; from then on it never changes."""
+    document_media: Mapped[str | None]
+    """Its name in the media store."""
     signed_on: Mapped[date | None]
     ended_on: Mapped[date | None]
     end_reason: Mapped[str | None]
@@ -297,3 +300,4 @@ refuse_as(
     MixedRoom,
     _l("同一间房不能男女混住，夫妻房也不能安排别人。请换一间房。"),
 )
+refuse_as("uq_lease_signature_side", WrongState, _l("这一方刚才已经签好了。"))

@@ -27,7 +27,7 @@ from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.clock import SHANGHAI, business_date
 from qiantang_nest.core.db import db, lock_villages, refuse_as
-from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, WrongState
+from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.period import Period
@@ -311,11 +311,3 @@ def preview(ask: Ask, period: Period, now: datetime) -> list[FreeRoom]:
     check_ask(ask)
     check_period(period, business_date(now))
     return _choose(ask, period, now)
-
-
-def release_check(hold: Hold, now: datetime) -> None:
-    """Raises WrongState unless the hold still counts."""
-    if hold.state != "active":
-        raise WrongState(_("这一单已经不在锁定中了。"))
-    if hold.expires_at <= now:
-        raise WrongState(_("锁定已经到时放开，请重新找房。"))

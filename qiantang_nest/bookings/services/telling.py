@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from qiantang_nest.accounts.models import RoleGrant
+from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.notifications.services import MessageLine, Sms, notify_many, send_sms_many
@@ -45,3 +47,17 @@ def tell_owners(notices: Sequence[OwnerNotice]) -> None:
             texts.append(Sms(notice.key, phone, f"【钱塘巢】{notice.sms}"))
     notify_many(lines)
     send_sms_many(texts)
+
+
+def tell_enterprise(enterprise_id: int, *, kind: str, params: Mapping[str, Any], url: str) -> None:
+    """A message to everybody who acts for an employer."""
+    users = db.session.execute(
+        select(RoleGrant.user_id)
+        .where(
+            RoleGrant.scope == str(enterprise_id),
+            RoleGrant.role.in_((Role.EMPLOYER_MANAGER, Role.EMPLOYER_STAFF)),
+            RoleGrant.revoked_at.is_(None),
+        )
+        .distinct()
+    ).scalars()
+    notify_many([MessageLine(user_id, kind, params, url) for user_id in users])

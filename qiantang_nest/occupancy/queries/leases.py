@@ -1,1 +1,82 @@
 """Leases in an actor's scope."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, false, func, select
+from sqlalchemy.orm import contains_eager
+
+from qiantang_nest.accounts.models import User
+from qiantang_nest.accounts.rules import Role
+from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.db import db
+from qiantang_nest.geography.queries import in_area
+from qiantang_nest.housing.models import House, Owner, Room
+from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature
+
+
+def leases_visible_to(actor: Actor) -> Select[Lease]:
+    """Leases with lessor and lessee loaded: the parties' own, and those of a village or street's area."""
+    statement = (
+        select(Lease)
+        .join(Lease.owner)
+        .join(Lease.enterprise)
+        .options(contains_eager(Lease.owner), contains_eager(Lease.enterprise))
+    )
+    match actor.role:
+        case Role.VILLAGER:
+            return statement.where(Owner.user_id == actor.user_id)
+        case Role.EMPLOYER_MANAGER | Role.EMPLOYER_STAFF:
+            return statement.where(Lease.enterprise_id == actor.enterprise_id)
+        case Role.VILLAGE_CLERK | Role.STREET_OFFICER | SYSTEM.role:
+            return statement.where(in_area(Lease.village_code, actor.scope))
+        case _:
+            return statement.where(false())
+
+
+def lease_sums(lease_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """lease id → rooms, beds they may hold, rent a month in fen."""
+    rows = db.session.execute(
+        select(LeaseRoom.lease_id, func.count(), func.sum(Room.beds), func.sum(LeaseRoom.rent_fen))
+        .join(Room, Room.id == LeaseRoom.room_id)
+        .where(LeaseRoom.lease_id.in_(lease_ids))
+        .group_by(LeaseRoom.lease_id)
+    )
+    return {lease_id: (int(rooms), int(beds), int(rent)) for lease_id, rooms, beds, rent in rows}
+
+
+def signed_sides(lease_ids: Sequence[int]) -> dict[int, set[str]]:
+    """lease id → the sides that have signed."""
+    found: dict[int, set[str]] = {lease_id: set() for lease_id in lease_ids}
+    rows = db.session.execute(
+        select(LeaseSignature.lease_id, LeaseSignature.side).where(LeaseSignature.lease_id.in_(lease_ids))
+    )
+    for lease_id, side in rows:
+        found[lease_id].add(side)
+    return found
+
+
+def rooms_of_lease(lease_id: int) -> Sequence[LeaseRoom]:
+    """The rooms of a lease with room and house, in the order of the contract."""
+    return (
+        db.session.execute(
+            select(LeaseRoom)
+            .join(LeaseRoom.room)
+            .join(Room.house)
+            .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
+            .where(LeaseRoom.lease_id == lease_id)
+            .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def signatures_with_names(lease_id: int) -> Sequence[tuple[LeaseSignature, str]]:
+    """The signatures of a lease with the signers' names, first to last."""
+    rows = db.session.execute(
+        select(LeaseSignature, User.name)
+        .join(User, User.id == LeaseSignature.user_id)
+        .where(LeaseSignature.lease_id == lease_id)
+        .order_by(LeaseSignature.signed_at, LeaseSignature.id)
+    )
+    return [(signature, name) for signature, name in rows]

@@ -1,0 +1,98 @@
+"""A hold whose owners have answered becomes a booking: one lease per lessor, to be signed."""
+
+from datetime import datetime
+
+from qiantang_nest.bookings.models import Booking, BookingLease, Hold
+from qiantang_nest.bookings.rules import Answer
+from qiantang_nest.bookings.services.hold_lock import lock_active_hold
+from qiantang_nest.bookings.services.telling import OwnerNotice, tell_owners
+from qiantang_nest.core import audit, numbering
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.clock import business_date
+from qiantang_nest.core.db import db
+from qiantang_nest.core.errors import WrongState
+from qiantang_nest.core.i18n import _
+from qiantang_nest.occupancy.services.claims import release_claims
+from qiantang_nest.occupancy.services.leases import HeldRoom, Terms, draft_leases
+
+
+class StillWaiting(WrongState):
+    """Owners have not answered, and the employer did not say to go on without them."""
+
+
+def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Actor, now: datetime) -> Booking:
+    """Book the accepted rooms; with ``drop_waiting`` the unanswered ones are given back.
+
+    Raises:
+        WrongState: the hold no longer counts, or no owner has accepted.
+        StillWaiting: owners have not answered.
+    """
+    locked = lock_active_hold(hold, now)
+    waiting, accepted = locked.with_answer(Answer.WAITING), locked.with_answer(Answer.ACCEPTED)
+    if waiting and not drop_waiting:
+        raise StillWaiting(
+            _("还有 %(rooms)s 间房的户主没有答复。等一等，或者勾上不要这几间。", rooms=len(waiting))
+        )
+    if not accepted:
+        raise WrongState(_("还没有户主答应，不能预订。"))
+    if waiting:
+        release_claims(claim_ids=[room.claim_id for room in waiting])
+    today = business_date(now)
+    leases = draft_leases(
+        enterprise_id=hold.enterprise_id,
+        rooms=[
+            HeldRoom(room.claim_id, room.room_id, room.owner_id, room.village_code, room.rent_fen)
+            for room in accepted
+        ],
+        starts_on=hold.starts_on,
+        ends_on=hold.ends_on,
+        terms=terms,
+        today=today,
+        actor=actor,
+    )
+    series = f"YD-{today:%Y}"
+    booking = Booking(
+        number=f"{series}-{numbering.reserve(series):06d}",
+        hold_id=hold.id,
+        enterprise_id=hold.enterprise_id,
+        worksite_id=hold.worksite_id,
+        starts_on=hold.starts_on,
+        ends_on=hold.ends_on,
+        created_by=actor.user_id,
+    )
+    db.session.add(booking)
+    db.session.flush()
+    db.session.add_all(BookingLease(booking_id=booking.id, lease_id=lease.id) for lease in leases)
+    hold.state = "booked"
+    audit.record(
+        actor=actor,
+        action="bookings.confirm_booking",
+        entity="booking",
+        entity_id=booking.id,
+        changes={
+            "number": booking.number,
+            "hold_id": hold.id,
+            "leases": len(leases),
+            "rooms": len(accepted),
+            "dropped": len(waiting),
+        },
+    )
+    name = hold.enterprise.name
+    rooms_of = {lease.owner_id: sum(room.owner_id == lease.owner_id for room in accepted) for lease in leases}
+    tell_owners(
+        [
+            OwnerNotice(
+                owner_id=lease.owner_id,
+                key=f"lease:{lease.id}:to-sign",
+                sms=(
+                    f"{name}订了您 {rooms_of[lease.owner_id]} 间房，合同 {lease.number} 等您签字。"
+                    "不会弄就找村管理员。"
+                ),
+                kind="bookings.lease_to_sign",
+                params={"enterprise": name, "rooms": rooms_of[lease.owner_id], "number": lease.number},
+                url=f"/leases/{lease.id}/sign",
+            )
+            for lease in leases
+        ]
+    )
+    return booking
