@@ -174,6 +174,7 @@ class Permission(StrEnum):
     HOLD_ANSWER = "bookings.answer"
     BOOKING_CONFIRM = "bookings.confirm"
     BOOKING_READ = "bookings.read"
+    DEMAND_READ = "bookings.read_demands"
     # occupancy
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
@@ -231,6 +232,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.EMPLOYER_MANAGER: frozenset(
         {
+            P.DEMAND_READ,
             P.ENTERPRISE_READ,
             P.ENTERPRISE_MANAGE,
             P.HOLD,
@@ -251,6 +253,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.EMPLOYER_STAFF: frozenset(
         {
+            P.DEMAND_READ,
             P.ENTERPRISE_READ,
             P.HOLD,
             P.BOOKING_READ,
@@ -294,6 +297,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.STREET_OFFICER: frozenset(
         {
+            P.DEMAND_READ,
             P.HOUSE_READ,
             P.SAFETY_RECORD,
             P.ENTERPRISE_READ,
@@ -310,6 +314,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.DISTRICT_OFFICER: frozenset(
         {
+            P.DEMAND_READ,
             P.HOUSE_READ,
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,

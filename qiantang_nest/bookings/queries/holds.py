@@ -101,20 +101,21 @@ def rooms_of_hold(hold: Hold, actor: Actor) -> Sequence[HoldRoom]:
 
 def waiting_answers(actor: Actor, now: datetime) -> Select[Any]:
     """Households in scope that have not answered a hold that still counts, most urgent first."""
+    columns: tuple[Any, ...] = (
+        Hold.id.label("hold_id"),
+        Owner.id.label("owner_id"),
+        Owner.name.label("owner"),
+        Owner.household_no,
+        Owner.phone_hash.isnot(None).label("has_phone"),
+        Enterprise.name.label("enterprise"),
+        func.count().label("rooms"),
+        func.sum(HoldRoom.rent_fen).label("rent_fen"),
+        Hold.starts_on,
+        Hold.ends_on,
+        Hold.expires_at,
+    )
     return (
-        select(
-            Hold.id.label("hold_id"),
-            Owner.id.label("owner_id"),
-            Owner.name.label("owner"),
-            Owner.household_no,
-            Owner.phone_hash.isnot(None).label("has_phone"),
-            Enterprise.name.label("enterprise"),
-            func.count().label("rooms"),
-            func.sum(HoldRoom.rent_fen).label("rent_fen"),
-            Hold.starts_on,
-            Hold.ends_on,
-            Hold.expires_at,
-        )
+        select(*columns)
         .select_from(HoldRoom)
         .join(Hold, Hold.id == HoldRoom.hold_id)
         .join(Owner, Owner.id == HoldRoom.owner_id)
@@ -149,7 +150,7 @@ def lease_ids_of_booking(booking_id: int) -> list[int]:
 
 
 def demands_visible_to(actor: Actor) -> Select[Demand]:
-    """Demands with employer and worksite: an employer's own, a street's for its officer, all for the district.
+    """Demands with employer and worksite: an employer's own, a street's, for the district all.
 
     A demand is of the street its employer belongs to.
     """

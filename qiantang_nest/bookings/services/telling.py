@@ -15,6 +15,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.notifications.services import MessageLine, Sms, notify_many, send_sms_many
+from qiantang_nest.occupancy.models import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,21 @@ def tell_enterprise(enterprise_id: int, *, kind: str, params: Mapping[str, Any],
         .distinct()
     ).scalars()
     notify_many([MessageLine(user_id, kind, params, url) for user_id in users])
+
+
+def tell_signed(lease: Lease, side: str) -> None:
+    """After a signature: the other side is asked to sign, or both learn that it is done."""
+    url = f"/leases/{lease.id}"
+    params = {"number": lease.number}
+    done = lease.state == "signed"
+    kind = "bookings.lease_signed" if done else "bookings.lease_half_signed"
+    if side == "lessor" or done:
+        tell_enterprise(lease.enterprise_id, kind=kind, params=params, url=url)
+    if side == "lessee" or done:
+        sms = (
+            f"合同 {lease.number} 两边都签好了。"
+            if done
+            else f"合同 {lease.number} 企业签好了，等您签字。不会弄就找村管理员。"
+        )
+        key = f"lease:{lease.id}:{lease.state}"
+        tell_owners([OwnerNotice(lease.owner_id, key, sms, kind, params, url)])

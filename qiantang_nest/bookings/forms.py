@@ -1,0 +1,237 @@
+"""Forms of bookings: what is searched, what is held, answers, terms, signatures, demands."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from qiantang_nest.bookings.rules import OnRefusal, Wants
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice, YuanField
+from qiantang_nest.core.i18n import _, _l
+from qiantang_nest.core.period import Period
+from qiantang_nest.housing.rules import FEATURES, Feature, feature_label
+from qiantang_nest.occupancy.services.leases import Terms
+
+REACH_UNITS = ("km", "walk", "ebike", "shuttle")
+
+
+class ChecksField(SelectMultipleField):
+    """Several choices as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class WholeNumberField(IntegerField):
+    """A whole number typed in digits."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = None
+        typed = valuelist[0].strip() if valuelist else ""
+        if not typed:
+            return
+        if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
+            raise ValueError(_("“%(value)s”不是整数，请写 12 这样的数字。", value=typed[:20]))
+        self.data = int(typed)
+
+
+class DatesForm(BaseForm):
+    """From when to when; the last day is one of them."""
+
+    starts_on = DayField(_l("哪天入住"), [InputRequired(_l("请写哪天入住。"))])
+    last_on = DayField(_l("住到哪天"), [InputRequired(_l("请写住到哪天。"))])
+
+    def validate_last_on(self, field: DayField) -> None:
+        if self.starts_on.data is None or field.data is None:
+            return
+        try:
+            Period.through(self.starts_on.data, field.data)
+        except InvalidValue as error:
+            raise ValidationError(str(error.message)) from error
+
+    def period(self) -> Period:
+        """The days asked for; call it on a valid form."""
+        if self.starts_on.data is None or self.last_on.data is None:
+            raise ValueError("a form without days was not validated")
+        return Period.through(self.starts_on.data, self.last_on.data)
+
+
+class SearchForm(DatesForm):
+    """What rooms to show. Everything stands in the address."""
+
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    worksite = SelectField(_l("从哪个厂区算"), [Optional()], choices=[], default="")
+    place = StringField(_l("或者从哪里算"), [Optional(), Length(max=60)])
+    within = WholeNumberField(
+        _l("最多多远"), [Optional(), NumberRange(1, 120, _l("路程请写 1 到 120 之间的数。"))]
+    )
+    unit = SelectField(
+        _l("怎么走"),
+        [Optional()],
+        choices=[
+            SelectChoice("km", _l("公里")),
+            SelectChoice("ebike", _l("分钟，电动车")),
+            SelectChoice("walk", _l("分钟，走路")),
+            SelectChoice("shuttle", _l("分钟，班车")),
+        ],
+        default="km",
+    )
+    area = SelectField(_l("只看哪里"), [Optional()], choices=[], default="")
+    beds = WholeNumberField(
+        _l("每间至少几张床"), [Optional(), NumberRange(1, 20, _l("床数请写 1 到 20 之间的数。"))]
+    )
+    max_rent = YuanField(_l("每间每月最多"), [Optional()], low_fen=100, high_fen=10_000_000)
+    features = ChecksField(_l("要有"), [Optional()], choices=[])
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.features.choices = [SelectChoice(code, feature_label(Feature(code))) for code in FEATURES]
+        self.today = today
+
+    def validate_starts_on(self, field: DayField) -> None:
+        if field.data is not None and field.data < self.today:
+            raise ValidationError(
+                _("入住日期 %(day)s 已经过去，请改成今天或以后。", day=field.data.isoformat())
+            )
+
+    def wants(self) -> Wants:
+        """What each room must be."""
+        return Wants(
+            beds_at_least=self.beds.data or 1,
+            max_rent_fen=self.max_rent.data,
+            features=tuple(sorted(self.features.data or ())),
+        )
+
+
+def usual_dates(today: date) -> tuple[date, date]:
+    """What is searched when nobody said: a week from now, for half a year."""
+    starts_on = today + timedelta(days=7)
+    return starts_on, starts_on + timedelta(days=181)
+
+
+class HoldForm(BaseForm):
+    """The answer to «hold these rooms?»; what is to be held stands in the address."""
+
+    on_refusal = RadioField(
+        _l("有户主不租怎么办"),
+        [DataRequired(_l("请选一种。"))],
+        choices=[
+            SelectChoice(OnRefusal.REPLACE.value, _l("在同村换一间一样好、不更贵的")),
+            SelectChoice(OnRefusal.DROP.value, _l("不要那间，不换")),
+        ],
+        default=OnRefusal.REPLACE.value,
+    )
+    request_key = HiddenField(validators=[DataRequired(_l("这张表不完整，请回到找房页重新锁定。"))])
+    shown_rent_fen = WholeNumberField(validators=[Optional()])
+
+
+class AnswerForm(BaseForm):
+    """A household's answer; the rooms are ticked."""
+
+    rooms = ChecksField(_l("哪几间"), choices=[], coerce=int)
+    reason = TextAreaField(_l("不租的原因"), [Optional(), Length(max=200, message=_l("原因请写短一点。"))])
+
+
+class TermsForm(BaseForm):
+    """The terms of all leases of a booking, with the usual ones filled in."""
+
+    convention = RadioField(
+        _l("每月从哪天起算"),
+        choices=[
+            SelectChoice("anchor", _l("从入住那天起，每满一个月算一期")),
+            SelectChoice("calendar", _l("按自然月，头尾不满一个月的按天算")),
+        ],
+        default="anchor",
+    )
+    proration = RadioField(
+        _l("不满一个月怎么折算"),
+        choices=[
+            SelectChoice("actual", _l("按那个月的实际天数")),
+            SelectChoice("30", _l("按一个月 30 天")),
+        ],
+        default="actual",
+    )
+    grace_days = WholeNumberField(
+        _l("每期第一天后几天内付"), [InputRequired(_l("请写几天。")), NumberRange(0, 60)], default=5
+    )
+    deposit_months = WholeNumberField(
+        _l("押金几个月"),
+        [InputRequired(_l("请写几个月，不收押金写 0。")), NumberRange(0, 3, _l("押金最多 3 个月。"))],
+        default=1,
+    )
+    deposit_return_days = WholeNumberField(
+        _l("退房后几天内退押金"), [InputRequired(_l("请写几天。")), NumberRange(0, 60)], default=7
+    )
+    utilities_by = RadioField(
+        _l("水电燃气谁付"),
+        choices=[SelectChoice("lessee", _l("企业按表付")), SelectChoice("lessor", _l("户主付"))],
+        default="lessee",
+    )
+    late_fee_permyriad = WholeNumberField(
+        _l("逾期违约金（每天万分之几）"),
+        [InputRequired(_l("请写数字，不收写 0。")), NumberRange(0, 10, _l("每天最多万分之十。"))],
+        default=5,
+    )
+    notice_days = WholeNumberField(
+        _l("提前退租要提前几天说"), [InputRequired(_l("请写几天。")), NumberRange(0, 180)], default=30
+    )
+    drop_waiting = BooleanField(_l("不等了，没答复的几间不要"))
+
+    def terms(self) -> Terms:
+        """The terms as typed."""
+        return Terms(
+            convention=self.convention.data,
+            proration=self.proration.data,
+            grace_days=self.grace_days.data or 0,
+            deposit_months=self.deposit_months.data or 0,
+            deposit_return_days=self.deposit_return_days.data or 0,
+            utilities_by=self.utilities_by.data,
+            late_fee_permyriad=self.late_fee_permyriad.data or 0,
+            notice_days=self.notice_days.data or 0,
+        )
+
+
+class SignForm(BaseForm):
+    """The code from the signer's phone, and the document it is for."""
+
+    code = StringField(
+        _l("手机收到的 6 位签字码"), [DataRequired(_l("请填手机收到的 6 位签字码。")), Length(max=20)]
+    )
+    document = HiddenField(validators=[DataRequired(_l("请重新打开合同看过再签。"))])
+
+
+class DangerForm(BaseForm):
+    """Why a house may not be let any longer."""
+
+    reason = TextAreaField(
+        _l("鉴定结论和依据"), [DataRequired(_l("请写鉴定等级和报告编号。")), Length(max=300)]
+    )
+
+
+class DemandForm(DatesForm):
+    """An announced need of beds."""
+
+    beds = WholeNumberField(
+        _l("要几张床"),
+        [InputRequired(_l("请写要几张床。")), NumberRange(1, 100_000, _l("床数请写 1 到 100000 之间的数。"))],
+    )
+    worksite = SelectField(_l("在哪个厂区上班"), [Optional()], choices=[], default="")
+    max_rent = YuanField(_l("每床每月最多"), [Optional()], low_fen=100, high_fen=10_000_000)
+    max_km = WholeNumberField(
+        _l("离厂区最多几公里"), [Optional(), NumberRange(1, 60, _l("公里数请写 1 到 60 之间的数。"))]
+    )
+    note = TextAreaField(_l("还有什么要求"), [Optional(), Length(max=300)])

@@ -1,0 +1,142 @@
+"""An employer's holds: the list, one hold with its owners' answers, giving it back, booking it."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from qiantang_nest.accounts.rules import Permission, may
+from qiantang_nest.bookings.forms import TermsForm
+from qiantang_nest.bookings.models import Hold, HoldRoom
+from qiantang_nest.bookings.queries.holds import (
+    booking_of_hold,
+    hold_sums,
+    holds_visible_to,
+    lease_ids_of_booking,
+    rooms_of_hold,
+)
+from qiantang_nest.bookings.rules import HoldStage, hold_stage
+from qiantang_nest.bookings.services.confirm_booking import StillWaiting, confirm_booking
+from qiantang_nest.bookings.services.release_hold import release_hold as give_back
+from qiantang_nest.bookings.views import blueprint
+from qiantang_nest.core import clock
+from qiantang_nest.core.access import requires
+from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.i18n import _
+from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.geography.models import Village
+
+
+@blueprint.get("/holds")
+@requires(Permission.HOLD)
+def holds() -> str:
+    """The employer's holds: those that count first, then the newest."""
+    now = clock.now()
+    stage = request.args.get("stage", "")
+    statement = holds_visible_to(actor())
+    live = (Hold.state == "active") & (Hold.expires_at > now)
+    match stage:
+        case HoldStage.ACTIVE:
+            statement = statement.where(live)
+        case HoldStage.EXPIRED:
+            statement = statement.where(Hold.state == "active", Hold.expires_at <= now)
+        case HoldStage.BOOKED | HoldStage.RELEASED:
+            statement = statement.where(Hold.state == stage)
+        case _:
+            stage = ""
+    page = paginate(statement.order_by(live.desc(), Hold.created_at.desc(), Hold.id.desc()))
+    return render_template(
+        "bookings/holds.html",
+        page=page,
+        stage=stage,
+        sums=hold_sums([hold.id for hold in page.items]),
+        stages={hold.id: hold_stage(hold.state, hold.expires_at, now) for hold in page.items},
+    )
+
+
+def load_hold(hold_id: int) -> Hold:
+    """A hold in the actor's scope, or 404."""
+    found: Hold | None = db.session.execute(
+        holds_visible_to(actor()).where(Hold.id == hold_id)
+    ).scalar_one_or_none()
+    if found is None:
+        abort(404)
+    return found
+
+
+def village_names(rooms: list[HoldRoom]) -> dict[str, str]:
+    """Village code → name of the rooms' villages."""
+    codes = {room.village_code for room in rooms}
+    rows = db.session.execute(select(Village.code, Village.name).where(Village.code.in_(codes)))
+    return {row.code: row.name for row in rows}
+
+
+@blueprint.get("/holds/<int:hold_id>")
+@requires(Permission.HOLD)
+def hold(hold_id: int) -> str:
+    """One hold: price, end, and what each owner has said."""
+    found = load_hold(hold_id)
+    rooms = list(rooms_of_hold(found, actor()))
+    booking = booking_of_hold(found.id)
+    return render_template(
+        "bookings/hold.html",
+        hold=found,
+        stage=hold_stage(found.state, found.expires_at, clock.now()),
+        sums=hold_sums([found.id])[found.id],
+        rooms=rooms,
+        replaced={room.replaces_id: room for room in rooms if room.replaces_id},
+        by_id={room.id: room for room in rooms},
+        villages=village_names(rooms),
+        booking=booking,
+        leases=len(lease_ids_of_booking(booking.id)) if booking else 0,
+        may_confirm=may(actor().role, Permission.BOOKING_CONFIRM),
+    )
+
+
+@blueprint.route("/holds/<int:hold_id>/release", methods=["GET", "POST"])
+@requires(Permission.HOLD)
+def release_hold(hold_id: int) -> Response | str:
+    """«Give the rooms back?», and doing it."""
+    found = load_hold(hold_id)
+    if request.method == "POST":
+        with transaction():
+            give_back(hold=found, actor=actor(), now=clock.now())
+        flash(_("已经放开，户主会知道不用再答复。"), "done")
+        return redirect(url_for("bookings.holds"), 303)
+    return render_template("bookings/release_hold.html", hold=found, sums=hold_sums([found.id])[found.id])
+
+
+@blueprint.route("/holds/<int:hold_id>/confirm", methods=["GET", "POST"])
+@requires(Permission.BOOKING_CONFIRM)
+def confirm(hold_id: int) -> Response | str | tuple[str, int]:
+    """The terms of the leases, then one lease per lessor."""
+    found = load_hold(hold_id)
+    form = TermsForm()
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.validate():
+            try:
+                with transaction():
+                    booking = confirm_booking(
+                        hold=found,
+                        terms=form.terms(),
+                        drop_waiting=bool(form.drop_waiting.data),
+                        actor=actor(),
+                        now=clock.now(),
+                    )
+                    number = booking.number
+                flash(_("订好了，预订号 %(number)s。下一步：两边签合同。", number=number), "done")
+                return redirect(url_for("occupancy.leases", state="drafted"), 303)
+            except StillWaiting as error:
+                form.refuse(form.drop_waiting, error)
+    sums = hold_sums([found.id])[found.id]
+    rooms = [room for room in rooms_of_hold(found, actor()) if room.answer == "accepted"]
+    return render_template(
+        "bookings/confirm.html",
+        hold=found,
+        stage=hold_stage(found.state, found.expires_at, clock.now()),
+        form=form,
+        sums=sums,
+        lessors=len({room.owner_id for room in rooms}),
+        rent_fen=sum(room.rent_fen for room in rooms),
+    ), status
