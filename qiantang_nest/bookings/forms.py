@@ -14,7 +14,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
-from wtforms.widgets import CheckboxInput, ListWidget
+from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
 
 from qiantang_nest.bookings.rules import OnRefusal, Wants
 from qiantang_nest.core.errors import InvalidValue
@@ -136,7 +136,7 @@ class HoldForm(BaseForm):
         default=OnRefusal.REPLACE.value,
     )
     request_key = HiddenField(validators=[DataRequired(_l("这张表不完整，请回到找房页重新锁定。"))])
-    shown_rent_fen = WholeNumberField(validators=[Optional()])
+    shown_rent_fen = WholeNumberField(validators=[Optional()], widget=HiddenInput())
 
 
 class AnswerForm(BaseForm):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, exists, false, func, select
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.rules import Role
@@ -109,7 +109,7 @@ def waiting_answers(actor: Actor, now: datetime) -> Select[Any]:
         Owner.phone_hash.isnot(None).label("has_phone"),
         Enterprise.name.label("enterprise"),
         func.count().label("rooms"),
-        func.sum(HoldRoom.rent_fen).label("rent_fen"),
+        cast(func.sum(HoldRoom.rent_fen), BigInteger).label("rent_fen"),
         Hold.starts_on,
         Hold.ends_on,
         Hold.expires_at,
