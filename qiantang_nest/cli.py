@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from datetime import datetime, timedelta
+from random import Random
 
 import click
 from flask import Flask
@@ -24,6 +25,8 @@ from qiantang_nest.core.invariants import broken_invariants, read_checks
 from qiantang_nest.core.money import format_money
 from qiantang_nest.core.web import settings
 from qiantang_nest.demo.district import build_district, is_empty
+from qiantang_nest.demo.logins import logins
+from qiantang_nest.demo.today import PICTURED_SCALE, hang_pictures, put_in_the_air
 from qiantang_nest.geography.queries import streets, village_codes_in
 from qiantang_nest.geography.services import load_places
 from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
@@ -184,6 +187,23 @@ def register(app: Flask) -> None:
             owner_url=settings().database_owner_url,
             say=lambda line: click.echo(f"  {line}"),
         )
+        with transaction():
+            put_in_the_air(
+                rng=Random(seed),  # noqa: S311
+                today=clock.today(),
+                now=clock.now(),
+                instance_path=settings().instance_path,
+            )
+        if scale <= PICTURED_SCALE:
+            with transaction():
+                pictures = hang_pictures(rng=Random(seed))  # noqa: S311
+            click.echo(f"  {pictures} pictures drawn")
+        _say_logins()
+
+    @app.cli.command("demo-logins")
+    def demo_logins() -> None:
+        """Print who can sign in to the demo, with the code of this half minute for offices."""
+        _say_logins()
 
     @app.cli.command("check-invariants")
     def check_invariants() -> None:
@@ -196,6 +216,12 @@ def register(app: Flask) -> None:
         click.echo(f"{len(read_checks())} checks, {len(broken)} broken")
         if broken:
             raise SystemExit(1)
+
+
+def _say_logins() -> None:
+    for login in logins(instance_path=settings().instance_path, now=clock.now()):
+        code = f"  code {login.code} (changes every 30 s)" if login.code else ""
+        click.echo(f"  {login.role.value:<17} {login.phone}  {login.password}{code}")
 
 
 def _say_issued(issued: Issued) -> str:

@@ -38,6 +38,9 @@ from qiantang_nest.housing.models import (
 )
 from qiantang_nest.occupancy.models import Lease
 
+PICTURED_SCALE = 0.02
+"""Up to this scale rooms get drawn pictures."""
+
 _WANTED = ((40, 1, 20), (120, 2, 35), (16, 1, 12), (260, 3, 60), (80, 2, 90))
 """Demands: beds, and from which to which number of days ahead they begin."""
 
