@@ -191,6 +191,7 @@ class InviteForm(BaseForm):
     name = name_field(_l("同事的姓名"), "off")
     role = SelectField(
         _l("角色"),
+        [InputRequired()],
         choices=[
             SelectChoice(role.value, ROLE_LABELS[role])
             for role in (Role.EMPLOYER_STAFF, Role.EMPLOYER_MANAGER)
@@ -218,7 +219,9 @@ class GrantForm(BaseForm):
     """A role over a place."""
 
     role = SelectField(
-        _l("角色"), choices=[SelectChoice(role.value, ROLE_LABELS[role]) for role in GRANTED_ROLES]
+        _l("角色"),
+        [InputRequired()],
+        choices=[SelectChoice(role.value, ROLE_LABELS[role]) for role in GRANTED_ROLES],
     )
     scope = SelectField(_l("地方"))
 

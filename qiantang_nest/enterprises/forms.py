@@ -61,7 +61,7 @@ class EnterpriseForm(BaseForm):
         render_kw={"autocomplete": "off", "maxlength": 60},
     )
     name = _text(_l("单位名称"), _l("请填写单位名称，和执照上一样"), 100, autocomplete="organization")
-    street_code = SelectField(_l("所在街道"))
+    street_code = SelectField(_l("所在街道"), [InputRequired(_l("请选街道"))])
     contact_name = _text(_l("联系人"), _l("请填写联系人姓名"), 40, autocomplete="name")
     contact_phone = _PhoneField(
         _l("联系电话"),
@@ -96,6 +96,7 @@ class WorkerForm(BaseForm):
     name = _text(_l("姓名"), _l("请填写姓名"), 40, autocomplete="off")
     id_kind = SelectField(
         _l("证件"),
+        [InputRequired()],
         choices=[
             SelectChoice(IdKind.RESIDENT.value, _l("居民身份证")),
             SelectChoice(IdKind.PASSPORT.value, _l("护照")),
