@@ -358,7 +358,7 @@ def test_the_clerk_answers_with_consent_and_is_named(client: FlaskClient, cast: 
     assert room.answered_by == cast.clerk.user_id
 
 
-# --- booking and leases --------------------------------------------------------------------------------------
+# --- booking and leases -------------------------------------------------------------------------------------
 
 TERMS = {
     "proration": "actual",
