@@ -247,3 +247,51 @@ WHERE CASE k.kind WHEN 'arrival' THEN s.arrived_on IS NOT NULL ELSE s.left_on IS
       WHERE o.worker_id = s.worker_id AND o.id <> s.id AND n.house_id = r.house_id AND o.arrived_on IS NOT NULL
         AND CASE k.kind WHEN 'arrival' THEN o.ends_on = s.starts_on ELSE o.starts_on = s.ends_on END
   );
+
+-- rooms ------------------------------------------------------------------------------------------------------
+
+-- name: B1 a room has one taker on any day
+SELECT a.room_id, a.id, b.id AS other_id
+FROM room_claim AS a
+JOIN room_claim AS b ON b.room_id = a.room_id AND a.id < b.id
+WHERE a.state IN ('held', 'leased', 'closed') AND b.state IN ('held', 'leased', 'closed')
+  AND daterange(a.starts_on, a.ends_on) && daterange(b.starts_on, b.ends_on);
+
+-- name: B3 a hold that counts holds every room it still has, for the whole time
+SELECT h.id AS hold_id, r.id AS hold_room_id
+FROM hold AS h
+JOIN hold_room AS r ON r.hold_id = h.id AND r.answer <> 'declined'
+JOIN room_claim AS c ON c.id = r.claim_id
+WHERE h.state = 'active' AND h.expires_at > now()
+  AND (c.state, c.starts_on, c.ends_on, c.held_until, c.room_id)
+      IS DISTINCT FROM ('held', h.starts_on, h.ends_on, h.expires_at, r.room_id);
+
+-- name: B4 a held room was offered at its rent for the whole time
+SELECT r.id AS hold_room_id
+FROM hold_room AS r
+JOIN hold AS h ON h.id = r.hold_id
+JOIN listing AS l ON l.id = r.listing_id
+WHERE l.room_id <> r.room_id OR l.starts_on > h.starts_on OR l.ends_on < h.ends_on;
+
+-- name: B6 what was refused, released or booked holds nothing
+SELECT r.id AS hold_room_id
+FROM hold_room AS r
+JOIN hold AS h ON h.id = r.hold_id
+JOIN room_claim AS c ON c.id = r.claim_id
+WHERE c.state = 'held' AND (h.state <> 'active' OR r.answer = 'declined');
+
+-- name: B6 a let room has its lease, and a lease in force its claims
+SELECT l.id AS lease_id, lr.id AS lease_room_id
+FROM lease AS l
+JOIN lease_room AS lr ON lr.lease_id = l.id
+JOIN room_claim AS c ON c.id = lr.claim_id
+WHERE l.state IN ('drafted', 'signed') AND lr.ends_on > current_date
+  AND (c.state <> 'leased' OR c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on);
+
+-- name: S1 whoever signed a lease signed its own document, and two signatures make it valid
+SELECT l.id AS lease_id
+FROM lease AS l
+JOIN lease_signature AS s ON s.lease_id = l.id
+GROUP BY l.id
+HAVING bool_or(s.document_sha256 IS DISTINCT FROM l.document_sha256)
+    OR (l.state = 'drafted') <> (count(*) < 2);

@@ -175,7 +175,7 @@ def test_one_room(client: FlaskClient) -> None:
     listing = listed(features=["wifi"])
     factories.make_claim(listing.room, TODAY, TODAY + timedelta(days=30))
     db.session.commit()
-    answer = client.get(f"/rooms/{listing.room_id}")
+    answer = client.get(f"/rooms/free/{listing.room_id}")
     shown = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert "宽带" in shown
@@ -188,5 +188,5 @@ def test_a_room_off_the_market_is_not_found(client: FlaskClient) -> None:
     withdrawn = listed()
     withdrawn.state = "withdrawn"
     db.session.commit()
-    assert client.get(f"/rooms/{withdrawn.room_id}").status_code == 404
-    assert client.get("/rooms/99999999").status_code == 404
+    assert client.get(f"/rooms/free/{withdrawn.room_id}").status_code == 404
+    assert client.get("/rooms/free/99999999").status_code == 404

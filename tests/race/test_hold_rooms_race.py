@@ -22,6 +22,7 @@ from qiantang_nest.bookings.services.hold_rooms import NotEnoughRooms, RoomsGone
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
 from qiantang_nest.core.errors import Busy
+from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.geography.rules import LatLon
@@ -49,6 +50,7 @@ def many_connections(app: Flask) -> Iterator[None]:
         try:
             yield
         finally:
+            db.session.remove()
             db.engines[None].dispose()
             db.engines[None] = usual
 
@@ -129,6 +131,7 @@ def test_all_rooms_are_sold_and_none_twice(fresh_app: Flask) -> None:
         for ask in asks:
             take(actor, enterprise_id, ask)
         claims, rooms, overlaps = held_rooms()
+        assert broken_invariants() == []
 
     assert claims == rooms == 300
     assert overlaps == 0

@@ -224,7 +224,7 @@ def _encode(values: MultiDict[str, str]) -> str:
     return urlencode(list(values.items(multi=True)))
 
 
-@blueprint.get("/rooms/<int:room_id>")
+@blueprint.get("/rooms/free/<int:room_id>")
 @public
 def room(room_id: int) -> str | Response:
     """One room anybody may look at: pictures, rent, what is in it; no household, no door number."""
