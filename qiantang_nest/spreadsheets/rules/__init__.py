@@ -1,0 +1,1 @@
+"""Reading sheets: cells to values, rows to records. Pure."""

@@ -1,5 +1,0 @@
-"""Pages of ``spreadsheets``."""
-
-from flask import Blueprint
-
-blueprint = Blueprint("spreadsheets", __name__)
