@@ -29,6 +29,7 @@ from qiantang_nest.demo.logins import logins
 from qiantang_nest.demo.today import PICTURED_SCALE, hang_pictures, put_in_the_air
 from qiantang_nest.geography.queries import streets, village_codes_in
 from qiantang_nest.geography.services import load_places
+from qiantang_nest.housing.services import apply_capacity_rule
 from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
 from qiantang_nest.notifications.services import drop_old_items, send_due
 from qiantang_nest.reports.services import KEPT_DAYS, refresh_days
@@ -107,6 +108,8 @@ def register(app: Flask) -> None:
                 if tidied_at <= clock.now() - TIDY_EVERY:
                     tidied_at = clock.now()
                     _tidy()
+                    with transaction():
+                        apply_capacity_rule(today=clock.today(), actor=SYSTEM)
                 tried = send_due(now=clock.now(), gateway=gateway)
             except (SQLAlchemyError, Busy) as error:
                 log.warning("worker: %s, trying again", type(error).__name__)
@@ -126,6 +129,13 @@ def register(app: Flask) -> None:
         click.echo(
             f"{loaded.streets} streets, {loaded.villages} villages, {loaded.other_units} other units loaded"
         )
+
+    @app.cli.command("apply-capacity-rule")
+    def apply_capacity_rule_command() -> None:
+        """Bring rooms in line with the capacity rule in force; the worker does it too. Run again: nothing."""
+        with transaction():
+            changed = apply_capacity_rule(today=clock.today(), actor=SYSTEM)
+        click.echo(f"{changed} rooms changed")
 
     @app.cli.command("bill-run")
     @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Issue what is due by this day; today.")

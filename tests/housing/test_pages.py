@@ -12,6 +12,7 @@ from sqlalchemy import select
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.audit import AuditEvent
+from qiantang_nest.core.clock import frozen_at
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.services import load_places
 from qiantang_nest.housing import services
@@ -31,6 +32,7 @@ from qiantang_nest.notifications.models import Message, OutboxItem
 from tests.conftest import sign_in
 from tests.factories import (
     NEIGHBOUR_VILLAGE,
+    NOW,
     OTHER_STREET_VILLAGE,
     TODAY,
     add,
@@ -693,9 +695,11 @@ def test_a_rule_of_a_later_day_waits_for_its_command(world: World, client: Any, 
     assert post(client, "/capacity", data).status_code == 303
     db.session.expire_all()
     assert db.session.get_one(Room, world.room.id).capacity == 2
-    assert services.apply_capacity_rule(today=TODAY, actor=world.villager) == 0
-    assert services.apply_capacity_rule(today=TODAY + timedelta(days=1), actor=world.villager) == 2
-    assert services.apply_capacity_rule(today=TODAY + timedelta(days=1), actor=world.villager) == 0
+    run = app.test_cli_runner().invoke
+    assert run(args=["apply-capacity-rule"]).output == "0 rooms changed\n"
+    with frozen_at(NOW + timedelta(days=1)):
+        assert run(args=["apply-capacity-rule"]).output == "2 rooms changed\n"
+        assert run(args=["apply-capacity-rule"]).output == "0 rooms changed\n"
 
 
 def test_a_village_is_placed_by_its_staff_and_its_houses_come_along(world: World, client: Any) -> None:
