@@ -140,6 +140,7 @@ def uploaded_bytes(field_name: str) -> list[bytes]:
     found = []
     for upload in request.files.getlist(field_name):
         data = upload.stream.read(MAX_BYTES + 1)
+        upload.close()
         if data:
             _check_size(data)
             found.append(data)
