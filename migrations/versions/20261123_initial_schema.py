@@ -276,6 +276,7 @@ def upgrade() -> None:
         sa.Column("lon", sa.Double(), nullable=False),
         sa.Column("geo_precision", sa.Text(), server_default=sa.text("'street'"), nullable=False),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("office_phone", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.CheckConstraint(
             "code ~ '^330114[0-9]{6}$' AND left(code, 9) = street_code", name=op.f("ck_village_code_shape")
         ),

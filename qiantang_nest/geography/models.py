@@ -39,6 +39,8 @@ class Village(Base):
     geo_precision: Mapped[str] = mapped_column(server_default=text("'street'"))
     """``street``: computed near the street's centre; ``village``: set by village staff."""
     moved_at: Mapped[datetime | None]
+    office_phone: Mapped[str] = mapped_column(server_default=text("''"))
+    """Of the village's service desk, for anyone to call; empty until its staff has written it."""
 
     street: Mapped[Street] = relationship()
 

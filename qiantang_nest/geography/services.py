@@ -13,6 +13,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.identifiers import check_phone
 from qiantang_nest.geography.models import DivisionUnit, Street, Village
 from qiantang_nest.geography.queries import DATA, outline
 from qiantang_nest.geography.rules import LatLon, inside, village_points
@@ -134,4 +135,20 @@ def place_village(*, village: Village, point: LatLon, now: datetime, actor: Acto
         entity="village",
         entity_id=int(village.code),
         changes={"from": before, "to": (village.lat, village.lon)},
+    )
+
+
+def set_office_phone(*, village: Village, phone: str, actor: Actor) -> None:
+    """Write the number that villagers call; an empty one takes it away.
+
+    Raises:
+        InvalidValue: it is no telephone number.
+    """
+    before, village.office_phone = village.office_phone, check_phone(phone) if phone.strip() else ""
+    audit.record(
+        actor=actor,
+        action="geography.set_office_phone",
+        entity="village",
+        entity_id=int(village.code),
+        changes={"from": before, "to": village.office_phone},
     )

@@ -157,6 +157,7 @@ PAGES = [
     ("/listings/{listing}", {C}),
     ("/villages", {C, S}),
     ("/villages/{village}/place", {C, S}),
+    ("/villages/{village}/phone", {C, S}),
     ("/capacity", {D}),
 ]
 
@@ -721,6 +722,18 @@ def test_a_village_is_placed_by_its_staff_and_its_houses_come_along(world: World
         client, f"/houses/{pinned.id}/place", {"latitude": "30.305", "longitude": "120.47", "crs": "wgs84"}
     )
     assert answer.status_code == 303
+
+
+def test_a_village_writes_the_telephone_that_people_call(world: World, client: Any) -> None:
+    sign_in(client, make_clerk())
+    url = world.url("/villages/{village}/phone")
+    wrong = post(client, url, {"phone": "八百"})
+    assert wrong.status_code == 422
+    assert "八百" in wrong.text
+    assert post(client, url, {"phone": "0571 8234 5678"}).status_code == 303
+    assert "0571-82345678" in client.get("/villages").text
+    assert post(client, url, {"phone": ""}).status_code == 303
+    assert "还没写电话" in client.get("/villages").text
 
 
 def test_the_outline_is_served_to_anyone(client: Any) -> None:

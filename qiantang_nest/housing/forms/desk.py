@@ -171,6 +171,12 @@ class PlaceForm(BaseForm):
         )
 
 
+class OfficePhoneForm(BaseForm):
+    """The number on the village's door."""
+
+    phone: Any = StringField(_l("村里的电话"), [Length(max=30)])
+
+
 class DocumentForm(BaseForm):
     """A paper the clerk has seen."""
 

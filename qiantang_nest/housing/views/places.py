@@ -11,8 +11,9 @@ from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
 from qiantang_nest.geography.queries import area_name, outline_geojson, villages_in
+from qiantang_nest.geography.services import set_office_phone as write_office_phone
 from qiantang_nest.housing import services
-from qiantang_nest.housing.forms.desk import PlaceForm
+from qiantang_nest.housing.forms.desk import OfficePhoneForm, PlaceForm
 from qiantang_nest.housing.views import blueprint
 from qiantang_nest.housing.views.houses import point_of
 from qiantang_nest.housing.views.loading import load_village
@@ -63,4 +64,23 @@ def place_village(code: str) -> Response | str | tuple[str, int]:
             village = load_village(code)
             form.refuse(form.latitude, error)
     page = render_template("housing/place_village.html", form=form, village=village)
+    return (page, 422) if form.errors else page
+
+
+@blueprint.route("/villages/<code>/phone", methods=["GET", "POST"])
+@requires(Permission.VILLAGE_PLACE)
+def set_office_phone(code: str) -> Response | str | tuple[str, int]:
+    """The number villagers find under 找村里, and anybody among the villages' telephones."""
+    village = load_village(code)
+    form = OfficePhoneForm(data={"phone": village.office_phone})
+    if form.validate_on_submit():
+        try:
+            with transaction():
+                write_office_phone(village=village, phone=form.phone.data or "", actor=actor())
+            flash(_("%(village)s的电话存好了，村民打得到。", village=village.name), "done")
+            return redirect(url_for("housing.villages"), 303)
+        except DomainError as error:
+            village = load_village(code)
+            form.refuse(form.phone, error)
+    page = render_template("housing/set_office_phone.html", form=form, village=village)
     return (page, 422) if form.errors else page
