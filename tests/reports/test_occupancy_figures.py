@@ -250,11 +250,15 @@ def months_by_hand(session, last: date) -> dict[str, tuple[float | None, float |
 def test_the_trend_is_the_same_stored_or_not_and_after_changes(world, db_session):
     wanted = months_by_hand(db_session, TODAY)
 
-    def trend():
-        return {m.month: (m.let_rate, m.bed_rate) for m in trend_by_month(VILLAGES, SINCE, TODAY)}
+    def trend(last: date = TODAY):
+        known = counts_by_village(Area(tuple(VILLAGES)), last, NOW)
+        found = trend_by_month(VILLAGES, SINCE, last)
+        assert trend_by_month(VILLAGES, SINCE, last, known=known) == found
+        return {m.month: (m.let_rate, m.bed_rate) for m in found}
 
     assert trend() == wanted
     refresh_days(codes=VILLAGES, today=TODAY)
+    assert trend(day_at(40)) == months_by_hand(db_session, day_at(40)), "stored days after it do not count"
     assert set(missing_from(VILLAGES, SINCE).values()) == {TODAY}
     assert trend() == wanted
     _change_the_past(world, db_session)

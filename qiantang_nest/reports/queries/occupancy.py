@@ -5,7 +5,7 @@ sums over it, and opening a number filters it, so the two cannot disagree. The t
 where that is valid and computes the rest from changes (+1 where a period begins, −1 where it ends).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -299,6 +299,7 @@ _SPAN_DAYS = _SPAN + "SELECT * FROM running WHERE day <= :last_day"
 _STORED = """
 SELECT o.* FROM unnest(CAST(:codes AS text[]), CAST(:from_days AS date[])) AS s(code, from_day)
 JOIN occupancy_day AS o ON o.village_code = s.code AND o.day >= :first_day AND o.day < s.from_day
+    AND o.day <= :last_day
 """
 
 _MONTHS = """
@@ -325,24 +326,38 @@ def missing_from(codes: Sequence[str], first_day: date) -> dict[str, date]:
     return {row.code: row.from_day for row in rows}
 
 
-def trend_by_month(codes: Sequence[str], first_day: date, last_day: date) -> list[MonthRates]:
+def trend_by_month(
+    codes: Sequence[str], first_day: date, last_day: date, *, known: Mapping[str, Counts] | None = None
+) -> list[MonthRates]:
     """The two rates of each month from ``first_day`` to ``last_day`` over villages, over room- and bed-days.
 
     Stored days where they are valid, the rest from the rows: never stale, and it does not grow with history.
+    ``known`` are the counts of ``last_day``, if the caller has them: usually the only day that is not stored.
     """
     missing = missing_from(codes, first_day)
     sums: dict[str, list[int]] = {}
-    binds = {"codes": list(missing), "from_days": list(missing.values())}
-    stored = db.session.execute(text(_MONTHS.format(source=_STORED)), {**binds, "first_day": first_day})
-    live = db.session.execute(
-        text(_SPAN + _MONTHS.format(source="SELECT * FROM running WHERE day <= :last_day")),
-        {**binds, "last_day": last_day},
-    )
-    for row in (*stored, *live):
-        month = sums.setdefault(row.month, [0, 0, 0, 0])
-        for at, value in enumerate((row.let, row.market, row.beds, row.heads)):
-            month[at] += value
+
+    def add(month: str, *values: int) -> None:
+        sums[month] = [a + b for a, b in zip(sums.get(month, (0, 0, 0, 0)), values, strict=True)]
+
+    stored = text(_MONTHS.format(source=_STORED))
+    for row in db.session.execute(stored, _spans(missing, last_day) | {"first_day": first_day}):
+        add(row.month, row.let, row.market, row.beds, row.heads)
+    if known is not None:
+        for code in [code for code, from_day in missing.items() if from_day == last_day]:
+            counts = known.get(code, Counts())
+            add(f"{last_day:%Y-%m}", counts.let, counts.market, counts.beds, counts.heads)
+            del missing[code]
+    from_rows = {code: from_day for code, from_day in missing.items() if from_day <= last_day}
+    if from_rows:
+        live = text(_SPAN + _MONTHS.format(source="SELECT * FROM running WHERE day <= :last_day"))
+        for row in db.session.execute(live, _spans(from_rows, last_day)):
+            add(row.month, row.let, row.market, row.beds, row.heads)
     return [_rates(month, values, first_day, last_day) for month, values in sorted(sums.items())]
+
+
+def _spans(from_days: Mapping[str, date], last_day: date) -> dict[str, Any]:
+    return {"codes": list(from_days), "from_days": list(from_days.values()), "last_day": last_day}
 
 
 def _rates(month: str, sums: Sequence[int], first_day: date, last_day: date) -> MonthRates:

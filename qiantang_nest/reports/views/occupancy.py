@@ -74,7 +74,8 @@ def occupancy() -> str:
     counts = counts_by_village(asked.area, asked.day, clock.now())
     trend = []
     if who.is_office:
-        trend = trend_by_month(asked.area.village_codes, first_of_trend(asked.day), asked.day)
+        first_day = first_of_trend(asked.day)
+        trend = trend_by_month(asked.area.village_codes, first_day, asked.day, known=counts)
     return render_template(
         "reports/occupancy.html",
         asked=asked,
