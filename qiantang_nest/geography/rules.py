@@ -177,6 +177,18 @@ def geodesic_m(one: LatLon, other: LatLon) -> float:
     return float(geodesic((one.lat, one.lon), (other.lat, other.lon)).m)
 
 
+def flat_m(one: LatLon, other: LatLon) -> float:
+    """Return about the straight metres, for putting places in order: within 0.5 % inside the district.
+
+    A hundredth of the cost of ``geodesic_m``, which says what people read.
+    """
+    return math.hypot(one.lat - other.lat, (one.lon - other.lon) * _SQUEEZE) * _METRES_PER_DEGREE
+
+
+_SQUEEZE, _METRES_PER_DEGREE = 0.8635, 111_200
+"""cos 30.3°, as in ``House.place``."""
+
+
 def commute_minutes(straight_m: float, mode: TravelMode) -> int:
     """Return the whole minutes, rounded up, to travel a straight distance in metres over real roads.
 

@@ -12,6 +12,7 @@ from qiantang_nest.geography.rules import (
     TravelMode,
     commute_minutes,
     convert,
+    flat_m,
     geodesic_m,
     inside,
     offset_point,
@@ -146,6 +147,12 @@ def test_what_is_no_point(text: str, says: str) -> None:
 def test_distances() -> None:
     assert geodesic_m(HEZHUANG, YIPENG) == pytest.approx(5050, abs=15)
     assert geodesic_m(HEZHUANG, HEZHUANG) == 0
+
+
+def test_flat_distance_is_close_enough_to_order_by() -> None:
+    corners = [LatLon(lat, lon) for lat in (30.19, 30.3, 30.42) for lon in (120.26, 120.45, 120.68)]
+    for one, other in combinations([*corners, HEZHUANG, YIPENG], 2):
+        assert flat_m(one, other) == pytest.approx(geodesic_m(one, other), rel=0.005)
 
 
 def test_travel_times() -> None:

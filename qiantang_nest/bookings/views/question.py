@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import request
+from flask import g, request
 from werkzeug.datastructures import MultiDict
 
 from qiantang_nest.bookings.forms import SearchForm, usual_dates
@@ -20,7 +20,7 @@ from qiantang_nest.enterprises.models import Worksite
 from qiantang_nest.enterprises.queries import open_worksites, worksites_visible_to
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import DISTRICT, villages_in
-from qiantang_nest.geography.rules import Crs, LatLon, TravelMode, geodesic_m, parse_point, reach_m
+from qiantang_nest.geography.rules import Crs, LatLon, TravelMode, flat_m, geodesic_m, parse_point, reach_m
 
 _VILLAGE_SPREAD_M = 3_000
 """How far houses may lie from the village's point: villages that near to a circle may have houses inside."""
@@ -47,6 +47,14 @@ class Question:
         return geodesic_m(self.area.near, place)
 
 
+def all_villages() -> Sequence[Village]:
+    """The district's villages; a request that needs them again reads them once."""
+    if "villages" not in g:
+        g.villages = villages_in(DISTRICT)
+    found: Sequence[Village] = g.villages
+    return found
+
+
 def search_form() -> SearchForm:
     """The form as the address has it; usual dates where it says nothing."""
     today = clock.today()
@@ -55,7 +63,7 @@ def search_form() -> SearchForm:
     if "starts_on" not in values and "last_on" not in values:
         values["starts_on"], values["last_on"] = starts_on.isoformat(), last_on.isoformat()
     form = SearchForm(values, today=today)
-    villages = villages_in(DISTRICT)
+    villages = all_villages()
     streets = {village.street.code: village.street.name for village in villages}
     form.area.choices = [
         SelectChoice("", _("全区")),
@@ -77,7 +85,7 @@ def read_question(form: SearchForm) -> Question | None:
     """The search a form asks for; None, with the trouble shown at its field, if it makes no sense."""
     if not form.validate():
         return None
-    everywhere = villages_in(DISTRICT)
+    everywhere = all_villages()
     chosen = [village for village in everywhere if village.code in set(request.args.getlist("village"))]
     if not chosen and form.area.data:
         chosen = [village for village in everywhere if village.code.startswith(form.area.data)]
@@ -89,15 +97,10 @@ def read_question(form: SearchForm) -> Question | None:
     reach = _reach(form)
     if reach is None and not chosen:
         reach = float(DEFAULT_REACH_M)
-    villages = sorted(
-        chosen or everywhere, key=lambda village: geodesic_m(near, LatLon(village.lat, village.lon))
-    )
+    far = {village.code: flat_m(near, LatLon(village.lat, village.lon)) for village in chosen or everywhere}
+    villages = sorted(chosen or everywhere, key=lambda village: far[village.code])
     if reach is not None:
-        villages = [
-            village
-            for village in villages
-            if geodesic_m(near, LatLon(village.lat, village.lon)) <= reach + _VILLAGE_SPREAD_M
-        ]
+        villages = [village for village in villages if far[village.code] <= reach + _VILLAGE_SPREAD_M]
     codes = tuple(village.code for village in villages) if chosen else ()
     if chosen and not codes:  # chosen villages, all out of reach
         codes = (chosen[0].code,)
@@ -155,6 +158,6 @@ def _named_place(text: str, villages: Sequence[Village]) -> tuple[LatLon, str]:
 
 def place_names() -> list[str]:
     """What the place box suggests."""
-    villages = villages_in(DISTRICT)
+    villages = all_villages()
     streets = list(dict.fromkeys(village.street.name for village in villages))
     return [*PLACES, *streets, *(village.name for village in villages)]
