@@ -13,8 +13,8 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
-from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget, TextInput
 
 from qiantang_nest.bookings.rules import OnRefusal, Wants
 from qiantang_nest.core.errors import InvalidValue
@@ -35,7 +35,13 @@ class ChecksField(SelectMultipleField):
 
 
 class WholeNumberField(IntegerField):
-    """A whole number typed in digits."""
+    """A whole number typed in digits; a text box, so that what is no number stays to be seen."""
+
+    widget = TextInput()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("render_kw", {"inputmode": "numeric"})
+        super().__init__(*args, **kwargs)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = None
@@ -45,6 +51,18 @@ class WholeNumberField(IntegerField):
         if not (typed.isascii() and typed.isdigit()) or len(typed) > 9:
             raise ValueError(_("“%(value)s”不是整数，请写 12 这样的数字。", value=typed[:20]))
         self.data = int(typed)
+
+
+class Between:
+    """A number within bounds; what is no number has its own sentence already."""
+
+    def __init__(self, low: int, high: int, message: Any = None) -> None:
+        self.low, self.high = low, high
+        self.message = message or _l("请写 %(low)s 到 %(high)s 之间的数。", low=low, high=high)
+
+    def __call__(self, form: Any, field: Any) -> None:
+        if field.data is not None and not self.low <= field.data <= self.high:
+            raise ValidationError(str(self.message))
 
 
 class DatesForm(BaseForm):
@@ -77,7 +95,7 @@ class SearchForm(DatesForm):
     worksite = SelectField(_l("从哪个厂区算"), [Optional()], choices=[], default="")
     place = StringField(_l("或者从哪里算"), [Optional(), Length(max=60)])
     within = WholeNumberField(
-        _l("最多多远"), [Optional(), NumberRange(1, 120, _l("路程请写 1 到 120 之间的数。"))]
+        _l("最多多远"), [Optional(), Between(1, 120, _l("路程请写 1 到 120 之间的数。"))]
     )
     unit = SelectField(
         _l("怎么走"),
@@ -92,7 +110,7 @@ class SearchForm(DatesForm):
     )
     area = SelectField(_l("只看哪里"), [Optional()], choices=[], default="")
     beds = WholeNumberField(
-        _l("每间至少几张床"), [Optional(), NumberRange(1, 20, _l("床数请写 1 到 20 之间的数。"))]
+        _l("每间至少几张床"), [Optional(), Between(1, 20, _l("床数请写 1 到 20 之间的数。"))]
     )
     max_rent = YuanField(_l("每间每月最多"), [Optional()], low_fen=100, high_fen=10_000_000)
     features = ChecksField(_l("要有"), [Optional()], choices=[])
@@ -121,6 +139,21 @@ def usual_dates(today: date) -> tuple[date, date]:
     """What is searched when nobody said: a week from now, for half a year."""
     starts_on = today + timedelta(days=7)
     return starts_on, starts_on + timedelta(days=181)
+
+
+class TakeForm(BaseForm):
+    """How many rooms or beds to hold in the area of a search; it stands in the address too."""
+
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    count = WholeNumberField(_l("要多少"), [Optional()])
+    count_of = SelectField(
+        _l("间还是床"),
+        [Optional()],
+        choices=[SelectChoice("rooms", _l("间房")), SelectChoice("beds", _l("张床"))],
+        default="rooms",
+    )
 
 
 class HoldForm(BaseForm):
@@ -166,15 +199,15 @@ class TermsForm(BaseForm):
         default="actual",
     )
     grace_days = WholeNumberField(
-        _l("每期第一天后几天内付"), [InputRequired(_l("请写几天。")), NumberRange(0, 60)], default=5
+        _l("每期第一天后几天内付"), [InputRequired(_l("请写几天。")), Between(0, 60)], default=5
     )
     deposit_months = WholeNumberField(
         _l("押金几个月"),
-        [InputRequired(_l("请写几个月，不收押金写 0。")), NumberRange(0, 3, _l("押金最多 3 个月。"))],
+        [InputRequired(_l("请写几个月，不收押金写 0。")), Between(0, 3, _l("押金最多 3 个月。"))],
         default=1,
     )
     deposit_return_days = WholeNumberField(
-        _l("退房后几天内退押金"), [InputRequired(_l("请写几天。")), NumberRange(0, 60)], default=7
+        _l("退房后几天内退押金"), [InputRequired(_l("请写几天。")), Between(0, 60)], default=7
     )
     utilities_by = RadioField(
         _l("水电燃气谁付"),
@@ -183,11 +216,11 @@ class TermsForm(BaseForm):
     )
     late_fee_permyriad = WholeNumberField(
         _l("逾期违约金（每天万分之几）"),
-        [InputRequired(_l("请写数字，不收写 0。")), NumberRange(0, 10, _l("每天最多万分之十。"))],
+        [InputRequired(_l("请写数字，不收写 0。")), Between(0, 10, _l("每天最多万分之十。"))],
         default=5,
     )
     notice_days = WholeNumberField(
-        _l("提前退租要提前几天说"), [InputRequired(_l("请写几天。")), NumberRange(0, 180)], default=30
+        _l("提前退租要提前几天说"), [InputRequired(_l("请写几天。")), Between(0, 180)], default=30
     )
     drop_waiting = BooleanField(_l("不等了，没答复的几间不要"))
 
@@ -227,11 +260,11 @@ class DemandForm(DatesForm):
 
     beds = WholeNumberField(
         _l("要几张床"),
-        [InputRequired(_l("请写要几张床。")), NumberRange(1, 100_000, _l("床数请写 1 到 100000 之间的数。"))],
+        [InputRequired(_l("请写要几张床。")), Between(1, 100_000, _l("床数请写 1 到 100000 之间的数。"))],
     )
     worksite = SelectField(_l("在哪个厂区上班"), [Optional()], choices=[], default="")
     max_rent = YuanField(_l("每床每月最多"), [Optional()], low_fen=100, high_fen=10_000_000)
     max_km = WholeNumberField(
-        _l("离厂区最多几公里"), [Optional(), NumberRange(1, 60, _l("公里数请写 1 到 60 之间的数。"))]
+        _l("离厂区最多几公里"), [Optional(), Between(1, 60, _l("公里数请写 1 到 60 之间的数。"))]
     )
     note = TextAreaField(_l("还有什么要求"), [Optional(), Length(max=300)])

@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
+from qiantang_nest.bookings.forms import TakeForm
 from qiantang_nest.bookings.queries.rooms import (
     FoundRoom,
     VillageCount,
@@ -107,6 +108,7 @@ def search() -> str | tuple[str, int]:
         picked=picked,
         most_picked=MOST_PICKED,
         may_hold=may_hold(),
+        take=TakeForm(request.args),
         most_rooms=MAX_ROOMS_A_HOLD,
         kept=kept_values(),
         filtered=bool(
