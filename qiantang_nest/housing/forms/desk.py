@@ -138,7 +138,7 @@ class RoomForm(BaseForm):
     floor: Any = IntegerField(
         _l("楼层"), [InputRequired(_l("请写几楼")), NumberRange(1, 9, _l("楼层是 1 到 9，请核对"))], default=1
     )
-    kind: Any = SelectField(_l("用途"))
+    kind: Any = SelectField(_l("用途"), [InputRequired(_l("请选一样"))])
     usable_m2: Any = AreaField(
         _l("使用面积"), [InputRequired(_l("请写面积"))], low=Decimal("1"), high=Decimal("200")
     )
@@ -158,7 +158,7 @@ class PlaceForm(BaseForm):
 
     latitude: Any = StringField(_l("纬度"), [InputRequired(_l("请写纬度，30 上下")), Length(max=30)])
     longitude: Any = StringField(_l("经度"), [InputRequired(_l("请写经度，120 上下")), Length(max=30)])
-    crs: Any = SelectField(_l("数字来自"), default=Crs.WGS84.value)
+    crs: Any = SelectField(_l("数字来自"), [InputRequired()], default=Crs.WGS84.value)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
