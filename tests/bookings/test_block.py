@@ -255,8 +255,8 @@ def test_an_expired_hold_frees_its_rooms_with_nobody_sweeping(client: FlaskClien
         assert "到时放开" in text_of(client.get(f"/holds/{hold_id}"))
         again = hold_block(client, cast)
         assert len(rooms_of(again)) == 6
-        assert client.get(f"/holds/{hold_id}/confirm").status_code == 200
-        refused = post(client, f"/holds/{hold_id}/confirm", convention="anchor", **TERMS)
+        assert client.get(f"/holds/{hold_id}/confirm").status_code == 303
+        refused = post(client, f"/holds/{hold_id}/confirm", "/demands", convention="anchor", **TERMS)
         assert refused.status_code == 409
 
 
@@ -400,7 +400,7 @@ def test_booking_makes_one_lease_per_lessor(client: FlaskClient, cast: Cast) -> 
 def test_unanswered_rooms_wait_or_are_dropped(client: FlaskClient, cast: Cast) -> None:
     hold_id = hold_block(client, cast)
     url = f"/holds/{hold_id}/confirm"
-    nobody = post(client, url, convention="anchor", drop_waiting="y", **TERMS)
+    nobody = post(client, url, "/demands", convention="anchor", drop_waiting="y", **TERMS)
     assert nobody.status_code == 409
     db.session.execute(
         HoldRoom.__table__.update().where(HoldRoom.owner_id == cast.owner.id).values(answer="accepted")
@@ -420,6 +420,8 @@ def test_unanswered_rooms_wait_or_are_dropped(client: FlaskClient, cast: Cast) -
 )
 def test_odd_terms_are_named(client: FlaskClient, cast: Cast, field: str, value: str) -> None:
     hold_id = hold_block(client, cast)
+    db.session.execute(HoldRoom.__table__.update().values(answer="accepted"))
+    db.session.commit()
     data = {"convention": "anchor", **TERMS, field: value}
     answer = post(client, f"/holds/{hold_id}/confirm", **data)
     assert answer.status_code == 422

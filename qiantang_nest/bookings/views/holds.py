@@ -130,11 +130,13 @@ def confirm(hold_id: int) -> Response | str | tuple[str, int]:
             except StillWaiting as error:
                 form.refuse(form.drop_waiting, error)
     sums = hold_sums([found.id])[found.id]
+    stage = hold_stage(found.state, found.expires_at, clock.now())
+    if stage is not HoldStage.ACTIVE or not sums.accepted:
+        return redirect(url_for("bookings.hold", hold_id=hold_id), 303)
     rooms = [room for room in rooms_of_hold(found, actor()) if room.answer == "accepted"]
     return render_template(
         "bookings/confirm.html",
         hold=found,
-        stage=hold_stage(found.state, found.expires_at, clock.now()),
         form=form,
         sums=sums,
         lessors=len({room.owner_id for room in rooms}),
