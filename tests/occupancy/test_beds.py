@@ -27,13 +27,8 @@ from qiantang_nest.occupancy.models import (
 )
 from qiantang_nest.occupancy.queries.beds import propose_beds
 from qiantang_nest.occupancy.rules import UnplacedReason
-from qiantang_nest.occupancy.services.beds import (
-    BedChoice,
-    HouseBarred,
-    assign_beds,
-    move_stay,
-    swap_beds,
-)
+from qiantang_nest.occupancy.services.bed_checks import BedChoice, HouseBarred
+from qiantang_nest.occupancy.services.beds import assign_beds, move_stay, swap_beds
 from tests.factories import (
     NEIGHBOUR_VILLAGE,
     NOW,

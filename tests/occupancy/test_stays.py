@@ -16,13 +16,8 @@ from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.models import Hazard
 from qiantang_nest.occupancy.models import BedTaken, MixedRoom, Registration, Stay
 from qiantang_nest.occupancy.queries.stays import StayState, in_state, stay_state
-from qiantang_nest.occupancy.services.beds import (
-    BedChoice,
-    HouseBarred,
-    assign_beds,
-    move_stay,
-    swap_beds,
-)
+from qiantang_nest.occupancy.services.bed_checks import BedChoice, HouseBarred
+from qiantang_nest.occupancy.services.beds import assign_beds, move_stay, swap_beds
 from qiantang_nest.occupancy.services.registrations import SHORT_STAY, record_registrations
 from qiantang_nest.occupancy.services.stays import cancel_stay, check_in, check_out, replace_worker
 from tests.factories import (

@@ -19,7 +19,6 @@ from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import House, ImportedFile, Listing, Owner, ProxyConsent, Room
 from qiantang_nest.housing.queries import lacks_of
 from qiantang_nest.housing.rules import Feature, RoomKind, feature_label, room_kind_label
-from qiantang_nest.spreadsheets import services
 from qiantang_nest.spreadsheets.rules.village import (
     COLUMNS,
     FEATURE_WORDS,
@@ -28,6 +27,7 @@ from qiantang_nest.spreadsheets.rules.village import (
     Terms,
     read_village,
 )
+from qiantang_nest.spreadsheets.services import village as services
 from tests.conftest import sign_in
 from tests.factories import (
     NEIGHBOUR_VILLAGE,

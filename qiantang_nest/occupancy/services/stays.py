@@ -16,13 +16,8 @@ from qiantang_nest.housing.models import Room
 from qiantang_nest.occupancy.models import LeaseRoom, Stay
 from qiantang_nest.occupancy.queries.stays import called
 from qiantang_nest.occupancy.services import registrations
-from qiantang_nest.occupancy.services.beds import (
-    BedChoice,
-    check_choices,
-    lock_and_refresh,
-    place,
-    refuse_barred,
-)
+from qiantang_nest.occupancy.services.bed_checks import BedChoice, check_choices, refuse_barred
+from qiantang_nest.occupancy.services.beds import lock_and_refresh, place
 
 
 def check_in(*, stays: Sequence[Stay], arrived_on: date, actor: Actor, today: date) -> None:

@@ -5,6 +5,7 @@ from flask import Blueprint
 blueprint = Blueprint("occupancy", __name__)
 
 from qiantang_nest.occupancy.views import (  # noqa: E402
+    beds,
     board,
     closing,
     leases,
@@ -13,4 +14,4 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
     stays,
 )
 
-__all__ = ["blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]
+__all__ = ["beds", "blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]

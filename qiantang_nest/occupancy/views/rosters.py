@@ -26,7 +26,7 @@ from qiantang_nest.occupancy.models import LeaseRoom
 from qiantang_nest.occupancy.queries import beds as queries
 from qiantang_nest.occupancy.rules import unplaced_reason_label
 from qiantang_nest.occupancy.services import beds as services
-from qiantang_nest.occupancy.services.beds import BedChoice
+from qiantang_nest.occupancy.services.bed_checks import BedChoice
 from qiantang_nest.occupancy.views import blueprint
 from qiantang_nest.occupancy.views.stays import MOST_AT_ONCE, ids_from, last_day_to_end
 

@@ -21,16 +21,13 @@ from qiantang_nest.enterprises.services import record_reveal
 from qiantang_nest.occupancy.forms.stays import (
     ArriveForm,
     LeaveForm,
-    MoveForm,
     RevealForm,
     StayFilterForm,
-    SwapForm,
 )
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.models import Stay
 from qiantang_nest.occupancy.queries import beds as bed_queries
 from qiantang_nest.occupancy.queries import stays as queries
 from qiantang_nest.occupancy.queries.stays import Person, StayFilter, StayState
-from qiantang_nest.occupancy.services import beds as bed_services
 from qiantang_nest.occupancy.services import stays as services
 from qiantang_nest.occupancy.views import blueprint
 
@@ -289,116 +286,6 @@ def cancel_stay(stay_id: int) -> str | Response:
         flash(_("记下了，这张床空出来了。"), "done")
         return redirect(url_for("occupancy.stays"), 303)
     return render_template("occupancy/cancel_stay.html", row=rows_of([found], who, today)[0])
-
-
-@blueprint.route("/stays/<int:stay_id>/move", methods=["GET", "POST"])
-@requires(Permission.STAY_MANAGE)
-def move_stay(stay_id: int) -> str | tuple[str, int] | Response:
-    """Another bed among those the same enterprise leases and that suit the worker."""
-    who, today, now = actor(), clock.today(), clock.now()
-    found = find_stay(stay_id)
-    form = MoveForm()
-    if not form.is_submitted():
-        form.moves_on.data = found.starts_on if found.arrived_on is None else today
-    beds = _beds_for(found, who, form.moves_on.data or today)
-    form.bed.choices = [SelectChoice(value, label, optgroup=group) for value, label, group, _room in beds]
-    if form.validate_on_submit():
-        lease_room = next(room for value, _label, _group, room in beds if value == form.bed.data)
-        try:
-            with transaction():
-                moved = bed_services.move_stay(
-                    stay=found,
-                    lease_room=lease_room,
-                    bed_no=int(form.bed.data.partition(":")[2]),
-                    moves_on=given(form.moves_on),
-                    actor=who,
-                    today=today,
-                    now=now,
-                )
-                moved_id = moved.id
-        except DomainError as error:
-            form.refuse(form.bed, error)
-            found = find_stay(stay_id)
-        else:
-            flash(_("换好了。"), "done")
-            return redirect(url_for("occupancy.stay", stay_id=moved_id), 303)
-    body = render_template("occupancy/move_stay.html", form=form, row=rows_of([found], who, today)[0])
-    return (body, 422) if form.is_submitted() else body
-
-
-def _beds_for(stay: Stay, who: Actor, moves_on: date) -> list[tuple[str, str, str, LeaseRoom]]:
-    """(value, label, house, leased room) of each bed free from a day on that suits the worker."""
-    rooms = (
-        db.session.execute(
-            bed_queries.lease_rooms_visible_to(who).where(Lease.enterprise_id == stay.enterprise_id)
-        )
-        .scalars()
-        .all()
-    )
-    barred = bed_queries.barred_houses({room.room.house_id for room in rooms})
-    names = bed_queries.village_names({room.room.village_code for room in rooms})
-    key = bed_queries.sleeper(stay.worker).key
-    starts_on = stay.starts_on if stay.arrived_on is None else moves_on
-    found = []
-    for row in bed_queries.bed_rows(rooms, starts_on, stay.ends_on, ignoring=[stay.id]):
-        room = row.lease_room.room
-        if room.house_id in barred or row.mixed_over_time or row.companion_key not in (None, key):
-            continue
-        for bed in row.free_beds:
-            if (row.lease_room.id, bed) != (stay.lease_room_id, stay.bed_no):
-                found.append(
-                    (
-                        f"{row.lease_room.id}:{bed}",
-                        _("%(room)s %(bed)s 号床", room=room.label, bed=bed),
-                        f"{names.get(room.village_code, '')} {room.house.address}",
-                        row.lease_room,
-                    )
-                )
-    return found
-
-
-@blueprint.route("/stays/<int:stay_id>/swap", methods=["GET", "POST"])
-@requires(Permission.STAY_MANAGE)
-def swap_beds(stay_id: int) -> str | tuple[str, int] | Response:
-    """Two of the same enterprise change beds."""
-    who, today, now = actor(), clock.today(), clock.now()
-    found = find_stay(stay_id)
-    form = SwapForm()
-    if not form.is_submitted():
-        form.moves_on.data = found.starts_on if found.arrived_on is None else today
-    partners = {str(one.id): one for one in queries.swap_partners(found, who, today)}
-    form.other.choices = [
-        SelectChoice(
-            one_id,
-            _(
-                "%(name)s，%(room)s %(bed)s 号床",
-                name=queries.called(one.worker, who),
-                room=bed_services.room_name(one.room),
-                bed=one.bed_no,
-            ),
-        )
-        for one_id, one in partners.items()
-    ]
-    if form.validate_on_submit():
-        try:
-            with transaction():
-                mine, _other = bed_services.swap_beds(
-                    first=found,
-                    second=partners[form.other.data],
-                    moves_on=given(form.moves_on),
-                    actor=who,
-                    today=today,
-                    now=now,
-                )
-                mine_id = mine.id
-        except DomainError as error:
-            form.refuse(form.other, error)
-            found = find_stay(stay_id)
-        else:
-            flash(_("两人换好了。"), "done")
-            return redirect(url_for("occupancy.stay", stay_id=mine_id), 303)
-    body = render_template("occupancy/swap_beds.html", form=form, row=rows_of([found], who, today)[0])
-    return (body, 422) if form.is_submitted() else body
 
 
 def last_day_to_end(last_day: date | None) -> date | None:

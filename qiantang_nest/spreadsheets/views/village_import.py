@@ -20,7 +20,7 @@ from qiantang_nest.core.workbook import Column, Table, read_workbook, write_work
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import village_by_code
 from qiantang_nest.housing.queries import capacity_on, people_by_id
-from qiantang_nest.spreadsheets import queries, services
+from qiantang_nest.spreadsheets import queries
 from qiantang_nest.spreadsheets.rules.village import (
     COLUMNS,
     PROBLEM_LABEL,
@@ -28,6 +28,7 @@ from qiantang_nest.spreadsheets.rules.village import (
     VillageSheet,
     read_village,
 )
+from qiantang_nest.spreadsheets.services import village as services
 from qiantang_nest.spreadsheets.views import blueprint
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

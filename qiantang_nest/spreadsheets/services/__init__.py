@@ -1,0 +1,1 @@
+"""Taking sheets in, and making the ones that hold personal data."""
