@@ -24,6 +24,8 @@ ZONES = (
     ("下沙", "330114001", 30.305, 120.370, 0.20),
 )
 _SEASON = (0.7, 0.9, 2.1, 1.0, 0.8, 1.3, 1.2, 0.8, 1.3, 1.1, 0.7, 0.45)
+SMALL = 5000
+"""Up to so many rooms a year the district counts as small."""
 _FESTIVALS = (date(2025, 1, 29), date(2026, 2, 17), date(2027, 2, 6), date(2028, 1, 26))
 
 
@@ -121,7 +123,7 @@ class Letting:
         self._write()
 
     def _block_size(self, rooms_a_year: float) -> int:
-        largest = 60 if rooms_a_year > 5000 else 12
+        largest = 60 if rooms_a_year > SMALL else 12
         return max(2, min(largest, int(self._rng.lognormvariate(2.6 if largest == 60 else 1.6, 0.7))))
 
     def _days(self, rooms_a_year: float) -> Iterator[tuple[date, int]]:
@@ -143,7 +145,8 @@ class Letting:
             if day > self._today:
                 weight *= 0.35
             owed += rooms_a_year / 365 * weight
-            if owed >= 2:
+            # A small district still books in blocks: fewer of them.
+            if owed >= (2 if rooms_a_year > SMALL else 8):
                 yield day, int(owed)
                 owed -= int(owed)
             day += timedelta(days=1)

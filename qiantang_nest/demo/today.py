@@ -190,10 +190,13 @@ def _hold(owner: Owner, enterprise: Enterprise, manager: Actor, today: date, now
     village = db.session.get_one(Village, owner.village_code)
     starts_on = today + timedelta(days=7)
     ends_on = add_months(starts_on, 6)
-    area = Area(near=LatLon(village.lat, village.lon), village_codes=(village.code,))
+    codes = db.session.execute(
+        select(Village.code).where(Village.street_code == village.street_code)
+    ).scalars()
+    area = Area(near=LatLon(village.lat, village.lon), village_codes=tuple(codes))
     free = candidates(area, Wants(), starts_on=starts_on, ends_on=ends_on, now=now, limit=200)
     mine = [room for room in free if room.owner_id == owner.id][:2]
-    others = [room for room in free if room.owner_id != owner.id][: 5 - len(mine)]
+    others = [room for room in free if room.owner_id != owner.id][: 7 - len(mine)]
     if not mine and not others:
         return
     site = db.session.execute(

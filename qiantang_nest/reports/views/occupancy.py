@@ -6,7 +6,7 @@ from datetime import date
 
 from flask import Response, abort, render_template, request, url_for
 
-from qiantang_nest.accounts.rules import Permission, may
+from qiantang_nest.accounts.rules import Permission, Role, may
 from qiantang_nest.core import clock, svgmap
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.actor import Actor
@@ -50,7 +50,7 @@ def _asked(who: Actor) -> Asked:
     else:
         codes = set(own_village_codes(who))
         own = [village for village in villages_in(DISTRICT) if village.code in codes]
-        whole = ("", _("全部"))
+        whole = ("", _("我的房") if who.role == Role.VILLAGER else _("本企业"))
     form.offer(own, whole)
     scope = form.area.data or whole[0]
     streets = {village.street_code for village in own}
