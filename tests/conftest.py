@@ -61,7 +61,10 @@ class IsolatedClient(FlaskClient):
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         with self.application.app_context():
-            return super().open(*args, **kwargs)
+            answer = super().open(*args, **kwargs)
+        for name, value in answer.headers:
+            assert value.isascii(), f"a web server refuses to send {name}: {value}"
+        return answer
 
 
 @pytest.fixture(scope="session")

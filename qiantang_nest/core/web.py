@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import (
     Flask,
@@ -76,6 +76,20 @@ def is_local_url(target: str | None) -> bool:
     if not target or not target.startswith("/") or target.startswith("//") or "\\" in target:
         return False
     return not urlsplit(target).netloc and not re.search(r"[\x00-\x1f]", target)
+
+
+def download(data: bytes, *, name: str, mimetype: str) -> Response:
+    """A file to save under a name in any script: RFC 6266, with plain letters for old programs.
+
+    Headers are bytes on the wire, so a Chinese name as it stands is refused by the web server.
+    """
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
+    plain = plain if not plain.startswith(".") else f"file{plain}"
+    response = Response(data, mimetype=mimetype)
+    response.headers["Content-Disposition"] = (
+        f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    )
+    return response
 
 
 def wants_json() -> bool:

@@ -295,7 +295,10 @@ def test_the_template_is_taken_as_it_is_and_holds_nothing_to_import(client: Any,
     make_village()
     sign_in(client, make_clerk())
     template = client.get("/import-village/template.xlsx")
-    assert template.headers["Content-Disposition"].startswith("attachment")
+    assert template.headers["Content-Disposition"] == (
+        "attachment; filename=\"file.xlsx\"; filename*=UTF-8''%E5%90%8C%E4%B8%80%E6%9D%91"
+        "%E6%88%BF%E6%BA%90%E6%A8%A1%E6%9D%BF.xlsx"
+    )
     sheet = read_workbook(template.data)
     assert [str(label).rstrip("*") for label in sheet.rows[0]] == LABELS
     terms = Terms("同一村", TODAY, 2, COLUMNS_M2)

@@ -3,7 +3,6 @@
 from hashlib import sha256
 from typing import Any
 
-from flask import Response as FlaskResponse
 from flask import flash, redirect, render_template, request, session, url_for
 from flask_wtf.file import FileField
 from werkzeug.wrappers import Response
@@ -15,7 +14,7 @@ from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import BadRows, DomainError, NotFound, RowProblem
 from qiantang_nest.core.forms import BaseForm
 from qiantang_nest.core.i18n import _, _l
-from qiantang_nest.core.web import actor
+from qiantang_nest.core.web import actor, download
 from qiantang_nest.core.workbook import Column, Table, read_workbook, write_workbook
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import village_by_code
@@ -56,9 +55,7 @@ def _read(data: bytes, village: Village) -> VillageSheet:
 
 
 def _download(data: bytes, name: str) -> Response:
-    response = FlaskResponse(data, mimetype=XLSX)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return download(data, name=name, mimetype=XLSX)
 
 
 def _kept() -> tuple[bytes, str]:
