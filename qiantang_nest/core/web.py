@@ -185,7 +185,7 @@ def error_page(status: int, message: str | None = None, retry_after: int | None 
 
 def _on_domain_error(error: DomainError) -> WerkzeugResponse:
     db.session.rollback()
-    status = error.status if error.status in (403, 404, 409, 429, 503) else 400
+    status = error.status if error.status in (403, 404, 409, 413, 429, 503) else 400
     retry_after = getattr(error, "retry_after_seconds", None)
     return error_page(status, str(error.message), retry_after)
 

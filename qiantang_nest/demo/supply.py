@@ -261,5 +261,7 @@ class Supply:
                 submitted + timedelta(days=2) if state != "submitted" else None,
             )
         )
-        if sellable and state == "approved":
+        # In the clerk's village some rooms stay free, so that there is something to let by hand.
+        kept_free = house.village_code == CLERK_VILLAGE and room_id % 3 == 0
+        if sellable and state == "approved" and not kept_free:
             house.rooms.append(DemoRoom(room_id, capacity, rent_fen, listing_id, starts))

@@ -12,9 +12,11 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services.people import create_user, grant_role
 from qiantang_nest.billing.models import Bill
 from qiantang_nest.billing.services.payments import record_payment
-from qiantang_nest.bookings.models import Demand
+from qiantang_nest.bookings.models import Demand, Hold, HoldRoom
 from qiantang_nest.bookings.queries.rooms import candidates
-from qiantang_nest.bookings.rules import Area, Ask, OnRefusal, Wants
+from qiantang_nest.bookings.rules import Answer, Area, Ask, OnRefusal, Wants
+from qiantang_nest.bookings.services.answer_hold import answer_hold
+from qiantang_nest.bookings.services.confirm_booking import confirm_booking
 from qiantang_nest.bookings.services.hold_rooms import hold_rooms
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -36,7 +38,8 @@ from qiantang_nest.housing.models import (
     ProxyConsent,
     Room,
 )
-from qiantang_nest.occupancy.models import Lease
+from qiantang_nest.occupancy.models import Lease, Registration
+from qiantang_nest.occupancy.services.leases import Terms
 
 PICTURED_SCALE = 0.02
 """Up to this scale rooms get drawn pictures."""
@@ -59,7 +62,9 @@ def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Pa
     _employers_to_verify(people, now)
     _demands(rng, today, now)
     manager = Actor(users[Role.EMPLOYER_MANAGER].id, Role.EMPLOYER_MANAGER, str(enterprise.id), "李经理")
-    _hold(owner, enterprise, manager, today, now)
+    villager = Actor(owner.user_id, Role.VILLAGER, str(owner.user_id), owner.name)
+    _blocks(owner, villager, enterprise, manager, today, now)
+    _reports_to_make(today)
     _payment_to_confirm(owner, enterprise, manager, today, now)
 
 
@@ -185,35 +190,67 @@ def _demands(rng: Random, today: date, now: datetime) -> None:
         )
 
 
-def _hold(owner: Owner, enterprise: Enterprise, manager: Actor, today: date, now: datetime) -> None:
-    """The tenant wants a few more rooms, the demo villager's among them if one is free."""
+def _blocks(
+    owner: Owner, villager: Actor, enterprise: Enterprise, manager: Actor, today: date, now: datetime
+) -> None:
+    """The tenant takes one more room of the villager, to be signed, and asks for a block, to be answered."""
     village = db.session.get_one(Village, owner.village_code)
     starts_on = today + timedelta(days=7)
-    ends_on = add_months(starts_on, 6)
-    codes = db.session.execute(
-        select(Village.code).where(Village.street_code == village.street_code)
-    ).scalars()
-    area = Area(near=LatLon(village.lat, village.lon), village_codes=tuple(codes))
-    free = candidates(area, Wants(), starts_on=starts_on, ends_on=ends_on, now=now, limit=200)
-    mine = [room for room in free if room.owner_id == owner.id][:2]
-    others = [room for room in free if room.owner_id != owner.id][: 7 - len(mine)]
-    if not mine and not others:
-        return
+    period = Period(starts_on, add_months(starts_on, 6))
+    codes = db.session.execute(select(Village.code).where(Village.street_code == village.street_code))
+    area = Area(near=LatLon(village.lat, village.lon), village_codes=tuple(codes.scalars()))
+    free = candidates(
+        area, Wants(), starts_on=starts_on, ends_on=add_months(starts_on, 6), now=now, limit=200
+    )
+    mine = [room.room_id for room in free if room.owner_id == owner.id]
+    others = [room.room_id for room in free if room.owner_id != owner.id][:5]
     site = db.session.execute(
         select(Worksite).where(Worksite.enterprise_id == enterprise.id).order_by(Worksite.id).limit(1)
     ).scalar_one()
-    hold_rooms(
-        enterprise=enterprise,
-        ask=Ask(area=area, room_ids=tuple(room.room_id for room in (*mine, *others))),
-        period=Period(starts_on, ends_on),
-        on_refusal=OnRefusal.REPLACE,
-        worksite=site,
-        request_key=uuid.UUID(int=1, version=4),
-        shown_rent_fen=None,
-        hold_hours=48,
-        actor=manager,
-        now=now,
-    )
+
+    def hold(room_ids: list[int], number: int) -> Hold:
+        hold_id = hold_rooms(
+            enterprise=enterprise,
+            ask=Ask(area=area, room_ids=tuple(room_ids)),
+            period=period,
+            on_refusal=OnRefusal.REPLACE,
+            worksite=site,
+            request_key=uuid.UUID(int=number, version=4),
+            shown_rent_fen=None,
+            hold_hours=48,
+            actor=manager,
+            now=now,
+        )
+        return db.session.get_one(Hold, hold_id)
+
+    if len(mine) > 1:
+        taken = hold(mine[:1], 1)
+        rooms = db.session.execute(select(HoldRoom.id).where(HoldRoom.hold_id == taken.id)).scalars().all()
+        answer_hold(
+            hold=taken,
+            owner=owner,
+            hold_room_ids=rooms,
+            answer=Answer.ACCEPTED,
+            reason="",
+            actor=villager,
+            now=now,
+        )
+        confirm_booking(hold=taken, terms=Terms(), drop_waiting=False, actor=manager, now=now)
+        mine = mine[1:]
+    if mine or others:
+        hold([*mine[:2], *others], 2)
+
+
+def _reports_to_make(today: date) -> None:
+    """The last few arrivals and departures of the village have not been reported yet."""
+    latest = db.session.execute(
+        select(Registration)
+        .where(Registration.village_code == CLERK_VILLAGE, Registration.happened_on <= today)
+        .order_by(Registration.happened_on.desc(), Registration.id)
+        .limit(4)
+    ).scalars()
+    for report in latest:
+        report.done_on, report.reference = None, ""
 
 
 def _payment_to_confirm(

@@ -18,6 +18,7 @@ class RegistrationFilterForm(BaseForm):
     q = StringField(_l("姓名或证件号"), [Optional(), Length(max=40)])
     kind = SelectField(
         _l("来还是走"),
+        default="",
         choices=[
             SelectChoice("", _l("全部")),
             SelectChoice("arrival", _l("入住")),
