@@ -8,6 +8,7 @@ from random import Random
 from sqlalchemy import select
 
 from qiantang_nest.core.db import db
+from qiantang_nest.core.numbering import NumberSeries
 from qiantang_nest.demo.letting import ZONES, Letting
 from qiantang_nest.demo.loader import Loader
 from qiantang_nest.demo.people import People
@@ -55,6 +56,7 @@ def build(
         raise ValueError("scale is above 0 and at most 10")
     rng = Random(seed)  # noqa: S311
     people, loader = People(rng), Loader()
+    last_numbers: dict[str, int] = {}
     share = min(scale, 1.0)
     since = today - timedelta(days=HISTORY_DAYS)
     for number in range(max(1, round(scale))):
@@ -62,10 +64,12 @@ def build(
         villages = _villages(copy)
         supply = Supply(loader, rng, people, today, since)
         market = supply.build(villages, round(HOUSES * share))
-        letting = Letting(loader, rng, people, today, since)
+        letting = Letting(loader, rng, people, today, since, last_numbers)
         streets = {zone[1]: copy.street(zone[1]) for zone in ZONES}
         firms = letting.firms(max(6, round(FIRMS * share)), copy.shift, streets)
         letting.build(firms, market, ROOMS_A_YEAR * share)
+        for series, last in last_numbers.items():
+            db.session.merge(NumberSeries(name=series, last=last))
         commit()
         say(f"district {number + 1}: {len(villages)} villages, {len(market)} houses on the market")
 

@@ -46,11 +46,20 @@ class Firm:
 class Letting:
     """Builds employers, bookings, leases, stays and registrations of one district."""
 
-    def __init__(self, loader: Loader, rng: Random, people: People, today: date, since: date) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        rng: Random,
+        people: People,
+        today: date,
+        since: date,
+        last_numbers: dict[str, int],
+    ) -> None:
         self._loader, self._rng, self._people = loader, rng, people
         self._today, self._since = today, since
         self._due: dict[date, date] = {}
         self._rows: dict[str, list[tuple[object, ...]]] = {"room_claim": []}
+        self._last_numbers = last_numbers
 
     def firms(self, count: int, shift: tuple[float, float], streets: dict[str, str]) -> list[Firm]:
         """Verified employers near the zone anchors; ``streets`` maps the official codes to those in use."""
@@ -190,6 +199,12 @@ class Letting:
         if taken:
             self._sign(firm, taken, starts_on, ends_on)
 
+    def _number(self, kind: str, at: datetime) -> str:
+        """The next contract or booking number of a year."""
+        series = f"{kind}-{at:%Y}"
+        self._last_numbers[series] = self._last_numbers.get(series, 0) + 1
+        return f"{series}-{self._last_numbers[series]:06d}"
+
     def _add(self, table: str, *row: object) -> None:
         self._rows.setdefault(table, []).append(row)
 
@@ -215,7 +230,7 @@ class Letting:
         self._add(
             "booking",
             booking_id,
-            f"YD-{starts_on:%Y}-{booking_id:06d}",
+            self._number("YD", decided),
             hold_id,
             firm.id,
             firm.worksite_id,
@@ -230,7 +245,7 @@ class Letting:
             self._add(
                 "lease",
                 lease_id,
-                f"HT-{starts_on:%Y}-{lease_id:06d}",
+                self._number("HT", decided),
                 house.owner_id,
                 firm.id,
                 house.village_code,
