@@ -18,6 +18,7 @@ class RegistrationFilterForm(BaseForm):
     q = StringField(_l("姓名或证件号"), [Optional(), Length(max=40)])
     kind = SelectField(
         _l("来还是走"),
+        validate_choice=False,
         default="",
         choices=[
             SelectChoice("", _l("全部")),
@@ -25,7 +26,7 @@ class RegistrationFilterForm(BaseForm):
             SelectChoice("departure", _l("离开")),
         ],
     )
-    village = SelectField(_l("村"))
+    village = SelectField(_l("村"), validate_choice=False, default="")
 
 
 class RecordForm(BaseForm):

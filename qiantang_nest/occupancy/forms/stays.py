@@ -1,24 +1,17 @@
 """Forms about workers, their beds, their coming and leaving."""
 
-from wtforms import BooleanField, RadioField, SelectField, StringField, TelField
+from wtforms import RadioField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice
 from qiantang_nest.core.i18n import _l
 
-ID_KINDS = [
-    SelectChoice("resident", _l("居民身份证（含港澳台居民居住证）")),
-    SelectChoice("passport", _l("护照")),
-    SelectChoice("permanent", _l("外国人永久居留身份证")),
-]
-SEXES = [SelectChoice("M", _l("男")), SelectChoice("F", _l("女"))]
 REVEAL_PURPOSES = [
     SelectChoice("registration", _l("报送流动人口登记")),
     SelectChoice("contact", _l("联系本人")),
     SelectChoice("identity", _l("核对身份")),
     SelectChoice("safety", _l("安全检查或突发事件")),
 ]
-ANY = ""
 
 
 class StayFilterForm(BaseForm):
@@ -28,23 +21,10 @@ class StayFilterForm(BaseForm):
         csrf = False
 
     q = StringField(_l("姓名或证件号"), [Optional(), Length(max=40)])
-    state = SelectField(_l("状态"))
-    village = SelectField(_l("村"))
-    lease = SelectField(_l("租约"))
-
-
-class WorkerForm(BaseForm):
-    """One worker of the enterprise; the checks are ``enterprises.rules.check_worker``."""
-
-    name = StringField(_l("姓名"), [InputRequired(_l("请填写姓名")), Length(max=60)])
-    id_kind = SelectField(_l("证件类型"), choices=ID_KINDS, default="resident")
-    id_number = StringField(_l("证件号码"), [InputRequired(_l("请填写证件号码")), Length(max=40)])
-    sex = RadioField(_l("性别"), [Optional()], choices=SEXES)
-    born_on = DayField(_l("出生日期"), [Optional()])
-    phone = TelField(_l("手机"), [Optional(), Length(max=30)])
-    home_address = StringField(_l("户籍地址"), [Optional(), Length(max=200)])
-    is_local = BooleanField(_l("户籍在钱塘区"))
-    couple_id_number = StringField(_l("配偶的证件号码"), [Optional(), Length(max=40)])
+    # What the address may hold is decided by the view, which knows no odd values.
+    state = SelectField(_l("状态"), validate_choice=False, default="")
+    village = SelectField(_l("村"), validate_choice=False, default="")
+    lease = SelectField(_l("租约"), validate_choice=False, default="")
 
 
 class AssignForm(BaseForm):

@@ -59,6 +59,8 @@ class Bar:
     ends_on: date
     claim: BoardClaim | None = None
     heads: int = 0
+    expected: int = 0
+    """Who has a bed there and has not come."""
     couple: bool = False
     overstayed: int = 0
     open_reports: int = 0
@@ -322,6 +324,7 @@ def _claim_bar(
         ends_on,
         claim,
         heads=len(here),
+        expected=sum(not stay.arrived for stay in within),
         couple=any(stay.couple for stay in here),
         overstayed=overstayed,
         open_reports=sum(stay.open_reports for stay in within),

@@ -143,6 +143,10 @@ def _words(bar: Bar, room: Room, today: date, now: datetime) -> Any:
         if bar.couple:
             return _("%(name)s 夫妻", name=name)
         return _("%(name)s %(heads)s/%(beds)s", name=name, heads=bar.heads, beds=beds)
+    if bar.expected:
+        return ngettext(
+            "%(name)s，%(num)s 人等着入住", "%(name)s，%(num)s 人等着入住", bar.expected, name=name
+        )
     if claim.starts_on > today:
         return _("%(name)s %(day)s 起租", name=name, day=claim.starts_on.strftime("%m-%d"))
     return _("%(name)s 已租，没有人住", name=name)

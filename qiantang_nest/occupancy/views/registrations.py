@@ -80,8 +80,8 @@ def _list(record: RecordForm, ticked: set[int]) -> str:
     villages = stay_queries.villages_of_stays(who)
     form.village.choices = [SelectChoice("", _("全部")), *(SelectChoice(*one) for one in villages)]
     form.validate()
-    kind = form.kind.data or "" if not form.kind.errors else ""
-    village = form.village.data or "" if not form.village.errors else ""
+    kind = form.kind.data if form.kind.data in ("arrival", "departure") else ""
+    village = next((code for code, _name in villages if code == form.village.data), "")
     text = form.q.data or "" if not form.q.errors else ""
     page = paginate(queries.registrations(who, state, kind, village, text, today), per_page=50)
     return render_template(

@@ -1,4 +1,4 @@
-"""Pages where an employer keeps its workers and gives out the beds it leases."""
+"""Pages where an employer gives out the beds it leases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,8 @@ from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _, ngettext
 from qiantang_nest.core.identifiers import mask_document
 from qiantang_nest.core.web import actor, paginate_list
-from qiantang_nest.enterprises.models import Enterprise, Worker
-from qiantang_nest.enterprises.rules import check_worker
-from qiantang_nest.enterprises.services import add_worker as add_worker_service
-from qiantang_nest.occupancy.forms.stays import AssignForm, WorkerForm
+from qiantang_nest.enterprises.models import Worker
+from qiantang_nest.occupancy.forms.stays import AssignForm
 from qiantang_nest.occupancy.models import LeaseRoom
 from qiantang_nest.occupancy.queries import beds as queries
 from qiantang_nest.occupancy.rules import unplaced_reason_label
@@ -29,38 +27,6 @@ from qiantang_nest.occupancy.services import beds as services
 from qiantang_nest.occupancy.services.bed_checks import BedChoice
 from qiantang_nest.occupancy.views import blueprint
 from qiantang_nest.occupancy.views.stays import MOST_AT_ONCE, ids_from, last_day_to_end
-
-
-@blueprint.route("/workers/new", methods=["GET", "POST"])
-@requires(Permission.ROSTER_KEEP)
-def add_worker() -> str | tuple[str, int] | Response:
-    """One worker by hand; the same number again brings the record up to date."""
-    who, today = actor(), clock.today()
-    form = WorkerForm()
-    if form.validate_on_submit():
-        try:
-            row = check_worker(
-                name=given(form.name),
-                sex=form.sex.data or "",
-                id_kind=form.id_kind.data,
-                id_number=given(form.id_number),
-                phone=form.phone.data or "",
-                today=today,
-                home_address=form.home_address.data or "",
-                born_on=form.born_on.data,
-                is_local=form.is_local.data,
-                couple_id_number=form.couple_id_number.data or "",
-            )
-            with transaction():
-                enterprise = db.session.get_one(Enterprise, who.enterprise_id)
-                add_worker_service(enterprise=enterprise, row=row, actor=who)
-        except DomainError as error:
-            form.refuse(form.id_number, error)
-        else:
-            flash(_("%(name)s 登记好了，可以排床位了。", name=row.name), "done")
-            return redirect(url_for("occupancy.assign_beds"), 303)
-    body = render_template("occupancy/add_worker.html", form=form)
-    return (body, 422) if form.is_submitted() else body
 
 
 @dataclass(frozen=True)

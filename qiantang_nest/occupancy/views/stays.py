@@ -110,9 +110,9 @@ def stays() -> str:
     ]
     form.validate()
     wanted = StayFilter(
-        state=StayState(form.state.data) if form.state.data and not form.state.errors else None,
-        village_code=form.village.data or "" if not form.village.errors else "",
-        lease_id=int(form.lease.data) if form.lease.data and not form.lease.errors else None,
+        state=next((one for one in StayState if one == form.state.data), None),
+        village_code=next((code for code, _name in villages if code == form.village.data), ""),
+        lease_id=next(iter(ids_from([form.lease.data or ""])), None),
         text=form.q.data or "" if not form.q.errors else "",
     )
     page = paginate(queries.stays(who, wanted, today))
@@ -134,6 +134,7 @@ def stays() -> str:
         states=StayState,
         waiting=waiting,
         employer=who.enterprise_id is not None,
+        villager=who.role == Role.VILLAGER,
         can_manage=may(who.role, Permission.STAY_MANAGE),
         can_keep=may(who.role, Permission.ROSTER_KEEP),
     )
