@@ -190,3 +190,20 @@ def test_a_room_off_the_market_is_not_found(client: FlaskClient) -> None:
     db.session.commit()
     assert client.get(f"/rooms/free/{withdrawn.room_id}").status_code == 404
     assert client.get("/rooms/free/99999999").status_code == 404
+
+
+def test_villages_without_free_rooms_are_passed_over_and_counted(client: FlaskClient) -> None:
+    factories.make_village(NEIGHBOUR_VILLAGE, lat=30.3253, lon=120.4895)
+    factories.make_listing(factories.make_room(factories.make_house(factories.make_owner(VILLAGE))))
+    db.session.commit()
+    page = client.get("/rooms").text
+    assert '<span class="title">同一村</span>' in page
+    assert '<span class="title">同二村</span>' not in page
+    assert "另有 1 个村没有合适的空房" in page
+
+
+def test_an_odd_place_among_the_villages_is_the_beginning(client: FlaskClient) -> None:
+    factories.make_village()
+    db.session.commit()
+    for odd in ("-1", "abc", "9" * 30):
+        assert client.get("/rooms", query_string={"vfrom": odd}).status_code == 200

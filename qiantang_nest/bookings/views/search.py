@@ -32,6 +32,8 @@ from qiantang_nest.housing.queries import photos_of
 
 ROOMS_A_PAGE = 20
 VILLAGES_A_PAGE = 6
+MOST_VILLAGES_COUNTED = 24
+"""A count of a village costs 2 ms: looking stops after so many, however many have nothing free."""
 MOST_PAGES = 50
 MOST_PICKED = 200
 _FILTERS = ("area", "village", "place", "within", "beds", "max_rent", "features")
@@ -50,11 +52,25 @@ class RoomLine:
 
 @dataclass(frozen=True)
 class VillageLine:
-    """A village beside the map; no count means no free room that fits."""
+    """A village beside the map with its free rooms that fit."""
 
     village: Village
-    count: VillageCount | None
+    count: VillageCount
     minutes: int
+
+
+@dataclass(frozen=True)
+class VillagesAround:
+    """The nearest villages with free rooms, from the ``first``-th village on; looked at up to ``upto``."""
+
+    lines: list[VillageLine]
+    first: int
+    upto: int
+
+    @property
+    def without(self) -> int:
+        """Villages looked at that have nothing free."""
+        return self.upto - self.first - len(self.lines)
 
 
 def layout() -> str:
@@ -91,7 +107,7 @@ def search() -> str | tuple[str, int]:
         limit=ROOMS_A_PAGE + 1,
         offset=(page - 1) * ROOMS_A_PAGE,
     )
-    villages, village_page = _village_lines(question)
+    around = _villages_around(question)
     return render_template(
         "bookings/search.html",
         form=form,
@@ -101,10 +117,8 @@ def search() -> str | tuple[str, int]:
         lines=[_room_line(question, room, picked) for room in rooms[:ROOMS_A_PAGE]],
         page=page,
         more=len(rooms) > ROOMS_A_PAGE and page < MOST_PAGES,
-        villages=villages,
-        village_page=village_page,
-        village_pages=-(-len(question.villages) // VILLAGES_A_PAGE),
-        maps=_maps(question, villages) if villages else None,
+        around=around,
+        maps=_maps(question, around) if question.villages else None,
         picked=picked,
         most_picked=MOST_PICKED,
         may_hold=may_hold(),
@@ -126,7 +140,7 @@ def days(question: Question) -> dict[str, date]:
 
 def kept_values() -> list[tuple[str, str]]:
     """What every link and button of a search carries on: all of the address but where it stands."""
-    dropped = {"page", "vpage", "pick", "shown", "picked", "rooms", "count", "unit_of_count", "request_key"}
+    dropped = {"page", "vfrom", "pick", "shown", "picked", "rooms", "count", "unit_of_count", "request_key"}
     return [(name, value) for name, value in request.args.items(multi=True) if name not in dropped and value]
 
 
@@ -152,54 +166,55 @@ def _room_line(question: Question, room: FoundRoom, picked: list[int]) -> RoomLi
     return RoomLine(room, name, metres, commute_minutes(metres, TravelMode.EBIKE), room.id in picked)
 
 
-def _village_lines(question: Question) -> tuple[list[VillageLine], int]:
-    """A few villages with their counts, nearest first: each costs 2 ms, so they come by the page."""
-    page = number_from_query("vpage", 1, 1, max(1, -(-len(question.villages) // VILLAGES_A_PAGE)))
-    shown = question.villages[(page - 1) * VILLAGES_A_PAGE : page * VILLAGES_A_PAGE]
-    if not shown:
-        return [], page
-    asked = days(question)
-    counts = count_by_village(
-        [village.code for village in shown],
-        question.area,
-        question.wants,
-        starts_on=asked["starts_on"],
-        ends_on=asked["ends_on"],
-        now=clock.now(),
-    )
-    lines = [
-        VillageLine(
-            village,
-            counts.get(village.code),
-            commute_minutes(question.metres_to(LatLon(village.lat, village.lon)), TravelMode.EBIKE),
+def _villages_around(question: Question) -> VillagesAround:
+    """The next few villages with free rooms, nearest first; counted a handful at a time."""
+    first = number_from_query("vfrom", 0, 0, max(0, len(question.villages) - 1))
+    asked, upto = days(question), first
+    last = min(len(question.villages), first + MOST_VILLAGES_COUNTED)
+    lines: list[VillageLine] = []
+    while upto < last and len(lines) < VILLAGES_A_PAGE:
+        batch = question.villages[upto : min(upto + VILLAGES_A_PAGE, last)]
+        counts = count_by_village(
+            [village.code for village in batch],
+            question.area,
+            question.wants,
+            starts_on=asked["starts_on"],
+            ends_on=asked["ends_on"],
+            now=clock.now(),
         )
-        for village in shown
-    ]
-    return lines, page
+        for village in batch:
+            upto += 1
+            if village.code in counts:
+                metres = question.metres_to(LatLon(village.lat, village.lon))
+                minutes = commute_minutes(metres, TravelMode.EBIKE)
+                lines.append(VillageLine(village, counts[village.code], minutes))
+            if len(lines) == VILLAGES_A_PAGE:
+                break
+    return VillagesAround(lines, first, upto)
 
 
-def _maps(question: Question, villages: list[VillageLine]) -> dict[str, svgmap.Map]:
-    """The district for a desk and for a phone; only the counted villages are drawn large and named."""
+def _maps(question: Question, villages: VillagesAround) -> dict[str, svgmap.Map]:
+    """The district for a desk and for a phone; only the villages of the list are drawn large and named."""
     rings = svgmap.rings_of(outline_geojson())
-    counted = {line.village.code: line for line in villages}
+    counted = {line.village.code: line for line in villages.lines}
     spots = []
     for village in question.villages:
         line = counted.get(village.code)
-        beds = line.count.beds if line and line.count else 0
+        beds = line.count.beds if line else 0
         spots.append(
             svgmap.Spot(
                 village.name,
                 village.lon,
                 village.lat,
                 size=beds,
-                label=f"{village.name} {beds}" if line and beds else "",
+                label=f"{village.name} {beds}" if line else "",
                 detail=_("%(beds)s 张空床", beds=beds) if line else "",
-                href=village_url(village.code) if line and beds else "",
-                chosen=bool(line and beds),
+                href=village_url(village.code) if line else "",
+                chosen=line is not None,
             )
         )
     near = (question.area.near.lon, question.area.near.lat)
-    around = [(line.village.lon, line.village.lat) for line in villages]
+    around = [(line.village.lon, line.village.lat) for line in villages.lines]
     places = list(
         {
             village.street.code: svgmap.Place(
