@@ -7,6 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, cast
@@ -211,7 +212,10 @@ def _on_csrf_error(error: CSRFError) -> WerkzeugResponse:
 
 
 def _on_unexpected(error: Exception) -> WerkzeugResponse:
-    db.session.rollback()
+    with suppress(DBAPIError, PoolTimeout):
+        db.session.rollback()
+    # The page may not ask the database again, which may be what has failed: no person, no menu.
+    g.draws_failure = True
     if isinstance(error, DBAPIError):
         translated = translate(error)
         if isinstance(translated, DomainError):

@@ -80,12 +80,13 @@ def end_other_sessions() -> Response:
 def end_one_session(session_id: int) -> Response:
     """Sign one browser of one's own out."""
     row = person_session()
+    this_session = row.id
     found = next((own for own in queries.sessions_of(row.user_id, clock.now()) if own.id == session_id), None)
     if found is None:
         raise NotFound
     with transaction():
         services.end_session(session=found, actor=person())
-    if session_id == row.id:
+    if session_id == this_session:
         logout_user()
         session.clear()
         return redirect(url_for("accounts.sign_in"), 303)

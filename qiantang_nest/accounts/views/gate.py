@@ -59,9 +59,10 @@ def select_locale() -> str:
     chosen = request.cookies.get("locale")
     if chosen in LOCALES:
         return chosen
-    kept = current_user.row.user.locale if current_user and current_user.is_authenticated else None
-    if kept in LOCALES:
-        return str(kept)
+    if not g.get("draws_failure"):
+        kept = current_user.row.user.locale if current_user and current_user.is_authenticated else None
+        if kept in LOCALES:
+            return str(kept)
     best = request.accept_languages.best_match(["zh-Hans-CN", "zh-CN", "zh", "en"])
     return "en" if best == "en" else DEFAULT_LOCALE
 
@@ -165,6 +166,8 @@ def _other_roles() -> list[dict[str, str]]:
 
 
 def _offer_person() -> dict[str, Any]:
+    if g.get("draws_failure"):
+        return {"app_name": _("钱塘巢"), "locale": select_locale(), "large_type": False, "signed_in": False}
     who = actor_or_none()
     signed_in = bool(current_user and current_user.is_authenticated)
     return {
