@@ -88,12 +88,16 @@ def items(role: str) -> list[Item]:
 
 
 def register(app: Flask) -> None:
-    """Offer ``nav`` (desk bar) and ``tabs`` (phone tabs) to the layouts."""
+    """Offer ``nav`` (desk bar) and ``phone_tabs`` to the layouts."""
 
     @app.context_processor
     def offer_navigation() -> dict[str, object]:
         who = actor_or_none()
         if who is None:
-            return {"nav": [], "tabs": []}
+            return {"nav": [], "phone_tabs": []}
         links = items(who.role)
-        return {"nav": [], "tabs": links} if who.role == Role.VILLAGER else {"nav": links, "tabs": []}
+        return (
+            {"nav": [], "phone_tabs": links}
+            if who.role == Role.VILLAGER
+            else {"nav": links, "phone_tabs": []}
+        )

@@ -40,7 +40,7 @@ def page_app() -> Iterator[Flask]:
             "large_type": request.args.get("large") == "1",
             "switch_locale_url": lambda lang: f"/?lang={lang}",
             "nav": [],
-            "tabs": [],
+            "phone_tabs": [],
         }
 
     with clock.frozen_at(NOON):
