@@ -158,6 +158,8 @@ class Permission(StrEnum):
     HOUSE_LIST_OWN = "housing.list_own"
     """List and edit the actor's own houses and rooms."""
     HOUSE_READ = "housing.read"
+    OWNER_READ = "housing.read_owner"
+    """Who lives there: more than the house, so not for the district."""
     HOUSE_MANAGE = "housing.manage"
     """Keep the houses of a village: households, houses, rooms, documents, proxy work, Excel import."""
     LISTING_DECIDE = "housing.decide_listing"
@@ -169,6 +171,8 @@ class Permission(StrEnum):
     ENTERPRISE_READ = "enterprises.read"
     ENTERPRISE_MANAGE = "enterprises.manage"
     ENTERPRISE_VERIFY = "enterprises.verify"
+    OWN_WORKER_REVEAL = "enterprises.reveal_worker"
+    """Open the identity of somebody on the own list; offices open it at the stay."""
     # bookings
     HOLD = "bookings.hold"
     HOLD_ANSWER = "bookings.answer"
@@ -217,6 +221,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             P.HOUSE_LIST_OWN,
             P.HOUSE_READ,
+            P.OWNER_READ,
             P.HOLD_ANSWER,
             P.BOOKING_READ,
             P.LEASE_READ,
@@ -244,6 +249,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.WORKER_REVEAL,
+            P.OWN_WORKER_REVEAL,
             P.BILL_READ,
             P.STATEMENT_READ,
             P.PAYMENT_RECORD,
@@ -263,13 +269,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.STAY_MANAGE,
             P.BILL_READ,
             P.STATEMENT_READ,
-            P.PAYMENT_RECORD,
             P.OCCUPANCY_READ,
         }
     ),
     Role.VILLAGE_CLERK: frozenset(
         {
             P.HOUSE_READ,
+            P.OWNER_READ,
             P.HOUSE_MANAGE,
             P.LISTING_DECIDE,
             P.SAFETY_RECORD,
@@ -299,6 +305,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             P.DEMAND_READ,
             P.HOUSE_READ,
+            P.OWNER_READ,
             P.SAFETY_RECORD,
             P.ENTERPRISE_READ,
             P.ENTERPRISE_VERIFY,

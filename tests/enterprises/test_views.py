@@ -374,4 +374,4 @@ def test_employers_see_their_own_only(db_session):
 def test_a_clerk_sees_no_worker_list(client):
     make_village()
     sign_in(client, make_clerk())
-    assert client.get("/enterprises/workers").status_code == 404
+    assert client.get("/enterprises/workers").status_code == 403

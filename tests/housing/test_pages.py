@@ -145,7 +145,7 @@ PAGES = [
     ("/hazards/{hazard}/close", {C, S}),
     ("/hazards", {C, S}),
     ("/owners/new", {C}),
-    ("/owners/{owner}", {V, C, S, D}),
+    ("/owners/{owner}", {V, C, S}),
     ("/owners/{owner}/edit", {C}),
     ("/owners/{owner}/account", {V, C}),
     ("/owners/{owner}/consent", {C}),

@@ -5,7 +5,7 @@ from datetime import date
 from flask import Response, make_response, render_template, request
 from sqlalchemy import Select
 
-from qiantang_nest.accounts.rules import Permission, Role
+from qiantang_nest.accounts.rules import Permission, Role, may
 from qiantang_nest.billing import rules
 from qiantang_nest.billing.forms import METHOD_LABELS, BillFilterForm
 from qiantang_nest.billing.models import Bill
@@ -51,6 +51,7 @@ def statement() -> str:
         "billing/statement.html",
         statement=found,
         months=months,
+        may_record=may(actor().role, Permission.PAYMENT_RECORD),
         today=clock.today(),
         explain_line=explain_line,
         state_of=_payee_chip,
@@ -123,6 +124,7 @@ def bill(bill_id: int) -> str:
         "billing/bill.html",
         layout=layout(),
         bill=found,
+        may_record=may(actor().role, Permission.PAYMENT_RECORD),
         lines=queries.lines_of_bills([found.id])[found.id],
         allocations=queries.settled_by(found.id),
         code=queries.remark_code(

@@ -21,7 +21,7 @@ from qiantang_nest.enterprises.views.base import answer, blueprint
 
 
 @blueprint.get("/enterprises/workers")
-@requires(Permission.STAY_MANAGE)
+@requires(Permission.ROSTER_KEEP)
 def workers() -> str:
     """The list, masked."""
     enterprise = queries.enterprise_of(actor())
@@ -36,13 +36,13 @@ def workers() -> str:
         search=search,
         mask_document=mask_document,
         mask_phone=mask_phone,
-        may_reveal=may(actor().role, Permission.WORKER_REVEAL),
+        may_reveal=may(actor().role, Permission.OWN_WORKER_REVEAL),
         couples=queries.names_of([row.couple_with_id for row in page.items if row.couple_with_id]),
     )
 
 
 @blueprint.route("/enterprises/workers/add", methods=["GET", "POST"])
-@requires(Permission.STAY_MANAGE)
+@requires(Permission.ROSTER_KEEP)
 def add_worker() -> Response | str:
     """One worker by hand; whole lists come in by the roster of a booking."""
     enterprise = queries.enterprise_of(actor())
@@ -62,7 +62,7 @@ def add_worker() -> Response | str:
 
 
 @blueprint.route("/enterprises/workers/<int:worker_id>", methods=["GET", "POST"])
-@requires(Permission.STAY_MANAGE)
+@requires(Permission.ROSTER_KEEP)
 def change_worker(worker_id: int) -> Response | str:
     """Correct a worker. The number is not shown again: left empty it stays as it is."""
     worker = _own_worker(worker_id)
@@ -90,7 +90,7 @@ def change_worker(worker_id: int) -> Response | str:
 
 
 @blueprint.route("/enterprises/workers/<int:worker_id>/reveal", methods=["GET", "POST"])
-@requires(Permission.WORKER_REVEAL)
+@requires(Permission.OWN_WORKER_REVEAL)
 def reveal_worker(worker_id: int) -> Response | str:
     """The whole number and phone, once the purpose is said; the page is not kept by the browser."""
     worker = _own_worker(worker_id)

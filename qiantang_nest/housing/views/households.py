@@ -56,7 +56,7 @@ def register_owner() -> Response | str | tuple[str, int]:
 
 
 @blueprint.get("/owners/<int:owner_id>")
-@requires(Permission.HOUSE_READ)
+@requires(Permission.OWNER_READ)
 def owner(owner_id: int) -> str:
     """One household: its houses, its word, its account; numbers masked."""
     found = load_owner(owner_id)

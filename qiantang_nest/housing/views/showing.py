@@ -44,4 +44,5 @@ def offer_helpers() -> dict[str, Any]:
         "may_place": may(role, Permission.VILLAGE_PLACE),
         "may_record": may(role, Permission.SAFETY_RECORD),
         "may_reveal": may(role, Permission.OWNER_REVEAL),
+        "may_read_owner": may(role, Permission.OWNER_READ),
     }
