@@ -326,6 +326,6 @@ def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: 
 
 def make_consent(owner: Owner, **fields: Any) -> ProxyConsent:
     """The household's word that the village may act for it."""
-    values: dict[str, Any] = {"given_on": TODAY, "how": "纸质委托书", "witness": "组长老陆", **fields}
+    values: dict[str, Any] = {"given_on": TODAY, "how": "paper", "witness": "组长老陆", **fields}
     recorder = values.pop("recorded_by", None) or make_user("周管理").id
     return add(ProxyConsent(owner_id=owner.id, recorded_by=recorder, **values))

@@ -97,7 +97,7 @@ def _consents(clerk: User, today: date) -> None:
             ProxyConsent(
                 owner_id=owner.id,
                 given_on=today - timedelta(days=200),
-                how="纸面签字",
+                how="paper",
                 witness="村民小组长",
                 recorded_by=clerk.id,
             )

@@ -100,12 +100,13 @@ class ProxyConsent(Base):
     """A household's recorded word that the village may act for it; ends when withdrawn."""
 
     __tablename__ = "proxy_consent"
+    __table_args__ = (CheckConstraint("how IN ('paper', 'phone', 'in_person')", name="how_known"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"), index=True)
     given_on: Mapped[date]
     how: Mapped[str]
-    """On paper, by telephone with a witness …"""
+    """``rules.ConsentHow``."""
     witness: Mapped[str]
     recorded_by: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -244,6 +244,27 @@ def gate_lacks(facts: GateFacts) -> list[GateLack]:
     return [lack for lack in GateLack if found[lack]]
 
 
+# --- consent --------------------------------------------------------------------------------------
+
+
+class ConsentHow(StrEnum):
+    """How a household let the village act for it."""
+
+    PAPER = "paper"
+    PHONE = "phone"
+    IN_PERSON = "in_person"
+
+
+def consent_how_label(how: ConsentHow) -> str:
+    """Return the words for a way of consenting."""
+    labels: dict[ConsentHow, str] = {
+        ConsentHow.PAPER: _("签了书面授权"),
+        ConsentHow.PHONE: _("电话里同意，有人见证"),
+        ConsentHow.IN_PERSON: _("当面口头同意，有人见证"),
+    }
+    return labels[how]
+
+
 # --- hazards --------------------------------------------------------------------------------------
 
 

@@ -72,7 +72,7 @@ for (const input of document.querySelectorAll("input[type=file][data-photos]")) 
     kept = input.multiple ? [...kept, ...smaller] : smaller;
     hand();
     const megabytes = kept.reduce((sum, file) => sum + file.size, 0) / 1_048_576;
-    note.textContent = `${kept.length} ${words.ready || ""} ${megabytes.toFixed(1)} MB`;
+    note.textContent = `${kept.length} ${words.ready || ""} ${Math.max(megabytes, 0.1).toFixed(1)} MB`;
     if (submit) submit.disabled = false;
   });
 }

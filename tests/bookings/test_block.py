@@ -62,7 +62,7 @@ def cast(at_now: None, db_session: Any) -> Cast:
 def consent(cast: Cast, owner: Owner) -> None:
     db.session.add(
         ProxyConsent(
-            owner_id=owner.id, given_on=TODAY, how="书面", witness="村会计", recorded_by=cast.clerk.user_id
+            owner_id=owner.id, given_on=TODAY, how="paper", witness="村会计", recorded_by=cast.clerk.user_id
         )
     )
     db.session.commit()
@@ -358,6 +358,9 @@ def test_the_clerk_answers_with_consent_and_is_named(client: FlaskClient, cast: 
     assert room.answer == "accepted"
     assert room.on_behalf_of == cast.neighbour.id
     assert room.answered_by == cast.clerk.user_id
+    shown = text_of(client.get(url))
+    assert "同意村里代办（签了书面授权）" in shown
+    assert "1,800" in shown, "what was agreed to stays to be seen"
 
 
 # --- booking and leases -------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from tests.factories import (
     NOW,
     TODAY,
     make_clerk,
+    make_consent,
     make_house,
     make_listing,
     make_owner,
@@ -225,7 +226,7 @@ def test_the_village_acts_only_for_households_that_agreed(db_session: Any) -> No
     with pytest.raises(NotAllowed, match="还没有同意"):
         services.submit_listing(room=room, **TERMS, today=TODAY, now=NOW, actor=clerk)
     consent = services.record_consent(
-        owner=owner, given_on=TODAY, how="书面", witness="组长老周", today=TODAY, actor=clerk
+        owner=owner, given_on=TODAY, how="paper", witness="组长老周", today=TODAY, actor=clerk
     )
     listing = services.submit_listing(room=room, **TERMS, today=TODAY, now=NOW, actor=clerk)
     assert listing.on_behalf_of == owner.id
@@ -294,6 +295,11 @@ def test_returning_says_why(db_session: Any) -> None:
 def test_listing_constraints(db_session: Any, fields: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         make_listing(**fields)
+
+
+def test_a_consent_says_how_in_a_known_way(db_session: Any) -> None:
+    with pytest.raises(IntegrityError, match="ck_proxy_consent_how_known"):
+        make_consent(make_owner(), how="书面")
 
 
 def test_one_draft_a_room(db_session: Any) -> None:

@@ -22,6 +22,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.housing.queries import live_consent, owners_visible_to
+from qiantang_nest.housing.rules import ConsentHow, consent_how_label
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Household:
     def waiting(self) -> list[HoldRoom]:
         """Rooms that still wait for an answer and are still held."""
         return [room for room in self.rooms if room.answer == Answer.WAITING and room.claim.state == "held"]
+
+    @property
+    def accepted(self) -> list[HoldRoom]:
+        """Rooms the household has said yes for."""
+        return [room for room in self.rooms if room.answer == Answer.ACCEPTED]
 
 
 @blueprint.get("/answers")
@@ -93,15 +99,18 @@ def answer(hold_id: int, owner_id: int) -> Response | str | tuple[str, int]:
                 return redirect(url_for("bookings.answer", hold_id=hold_id, owner_id=owner_id), 303)
             except InvalidValue as error:
                 form.refuse(form.rooms if not form.rooms.data else form.reason, error)
+    consent = live_consent(owner.id) if actor().is_office else None
+    still_open = stage is HoldStage.ACTIVE and bool(household.waiting)
     return render_template(
         "bookings/answer.html",
         hold=hold,
         stage=stage,
-        open=stage is HoldStage.ACTIVE and bool(household.waiting),
+        open=still_open,
         household=household,
-        rent_fen=sum(room.rent_fen for room in household.waiting),
+        rent_fen=sum(room.rent_fen for room in (household.waiting if still_open else household.accepted)),
         form=form,
         layout=frame(),
         proxy=actor().is_office,
-        consent=live_consent(owner.id) if actor().is_office else None,
+        consent=consent,
+        consent_how=consent_how_label(ConsentHow(consent.how)) if consent else "",
     ), status

@@ -15,10 +15,12 @@ from qiantang_nest.geography.rules import Crs
 from qiantang_nest.housing.forms.fields import AreaField, choices
 from qiantang_nest.housing.queries import HOUSE_STATES
 from qiantang_nest.housing.rules import (
+    ConsentHow,
     DocumentKind,
     Feature,
     RoomKind,
     Severity,
+    consent_how_label,
     document_kind_label,
     feature_label,
     room_kind_label,
@@ -103,13 +105,7 @@ class ConsentForm(BaseForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.how.choices = choices(
-            [
-                ("paper", _("签了书面授权")),
-                ("phone", _("电话里同意，有人见证")),
-                ("in_person", _("当面口头同意，有人见证")),
-            ]
-        )
+        self.how.choices = choices((how.value, consent_how_label(how)) for how in ConsentHow)
 
 
 class RevealForm(BaseForm):
