@@ -46,6 +46,13 @@ class Config(Settings):
         gateway = env.get("SMS_GATEWAY", "console")
         if gateway != "console":
             raise ConfigError(f"SMS_GATEWAY is {gateway!r}: only console is built in")
+        if production and not (
+            env.get("OPERATOR_NAME", "").strip() and env.get("OPERATOR_CONTACT", "").strip()
+        ):
+            raise ConfigError(
+                "OPERATOR_NAME or OPERATOR_CONTACT is missing: the privacy notice must name who runs this"
+                " installation and how to reach it"
+            )
         clock_start = None
         if env.get("CLOCK_START"):
             if production:
@@ -73,6 +80,8 @@ class Config(Settings):
             clock_start=clock_start,
             hold_hours=_number(env, "HOLD_HOURS", default=48, low=1, high=168),
             max_upload_mb=_number(env, "MAX_UPLOAD_MB", default=64, low=1, high=512),
+            operator_name=env.get("OPERATOR_NAME", "").strip(),
+            operator_contact=env.get("OPERATOR_CONTACT", "").strip(),
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, request, url_for
 
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.i18n import _l
@@ -76,28 +76,42 @@ NAVIGATION = {
 }
 """role → (endpoint, label, icon of the sprite)."""
 
+VISITOR = [
+    ("reports.home", _l("首页"), "home"),
+    ("bookings.search", _l("找房"), "search"),
+    ("reports.village_phones", _l("各村电话"), "phone"),
+    ("reports.about", _l("办事说明"), "info"),
+]
+FOOTER = [
+    ("reports.about", _l("办事说明")),
+    ("reports.village_phones", _l("各村电话")),
+    ("reports.accessibility", _l("无障碍说明")),
+    ("accounts.privacy", _l("隐私说明")),
+]
 
-def items(role: str) -> list[Item]:
-    """A role's links, the one of the present page marked."""
+
+def items(role: str | None) -> list[Item]:
+    """A role's links, or a visitor's; the one of the present page marked."""
     here = request.endpoint or ""
     return [
         Item(str(label), url_for(endpoint), icon, active=here == endpoint)
-        for endpoint, label, icon in NAVIGATION[Role(role)]
-        if endpoint in current_app.view_functions
+        for endpoint, label, icon in (NAVIGATION[Role(role)] if role else VISITOR)
     ]
 
 
 def register(app: Flask) -> None:
-    """Offer ``nav`` (desk bar) and ``phone_tabs`` to the layouts."""
+    """Offer the layouts ``nav`` (desk and public bar), ``phone_tabs``, the footer and the way home."""
 
     @app.context_processor
     def offer_navigation() -> dict[str, object]:
         who = actor_or_none()
-        if who is None:
-            return {"nav": [], "phone_tabs": []}
-        links = items(who.role)
-        return (
-            {"nav": [], "phone_tabs": links}
-            if who.role == Role.VILLAGER
-            else {"nav": links, "phone_tabs": []}
-        )
+        links = items(who.role if who else None)
+        on_phone = who is not None and who.role == Role.VILLAGER
+        home = url_for("reports.home")
+        return {
+            "nav": [] if on_phone else links,
+            "phone_tabs": links if on_phone else [],
+            "footer_links": [{"label": str(label), "url": url_for(endpoint)} for endpoint, label in FOOTER],
+            "home_url": home,
+            "public_home_url": home,
+        }

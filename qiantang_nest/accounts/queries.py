@@ -197,3 +197,22 @@ def audit_events(
     if wanted.before_id is not None:
         statement = statement.where(AuditEvent.id < wanted.before_id)
     return db.session.scalars(statement).all()
+
+
+def clerk_names(village_codes: Sequence[str]) -> dict[str, list[str]]:
+    """Village code → the names of its clerks, oldest in office first; one query."""
+    found: dict[str, list[str]] = {code: [] for code in village_codes}
+    rows = db.session.execute(
+        select(RoleGrant.scope, User.name)
+        .join(User, User.id == RoleGrant.user_id)
+        .where(
+            RoleGrant.role == Role.VILLAGE_CLERK.value,
+            RoleGrant.scope.in_(village_codes),
+            RoleGrant.revoked_at.is_(None),
+            User.disabled_at.is_(None),
+        )
+        .order_by(RoleGrant.id)
+    )
+    for code, name in rows:
+        found[code].append(name)
+    return found

@@ -26,5 +26,8 @@ class Settings:
     clock_start: datetime | None = None
     hold_hours: int = 48
     max_upload_mb: int = 64
+    operator_name: str = ""
+    operator_contact: str = ""
+    """Who runs this installation and how to reach it, for the privacy notice (个人信息保护法 art. 17)."""
     testing: bool = False
     extra: dict[str, str] = field(default_factory=dict)

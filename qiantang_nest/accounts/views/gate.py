@@ -185,7 +185,6 @@ def _offer_person() -> dict[str, Any]:
             next=request.full_path if request.method == "GET" else "/",
         ),
         "signed_in": signed_in,
-        "footer_links": [{"url": url_for("accounts.privacy"), "label": _("隐私说明")}],
     }
 
 

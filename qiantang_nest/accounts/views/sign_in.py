@@ -31,6 +31,7 @@ from qiantang_nest.core.forms import given
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import check_mobile, mask_phone
 from qiantang_nest.core.templating import link_to
+from qiantang_nest.core.web import settings
 
 _PROOF_MINUTES = 30
 PRIVACY_NOTICE = "2026-11"
@@ -184,7 +185,12 @@ def _first_villager_page() -> str:
 @public
 def privacy() -> str:
     """What is kept of whom, why, for how long, and what people may ask for."""
-    return render_template("accounts/privacy.html", version=PRIVACY_NOTICE)
+    return render_template(
+        "accounts/privacy.html",
+        version=PRIVACY_NOTICE,
+        operator_name=settings().operator_name,
+        operator_contact=settings().operator_contact,
+    )
 
 
 @blueprint.get("/choose-role")

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import NotFound
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.period import add_months
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import Owner, Room
@@ -238,3 +240,45 @@ def sums_of(statement: Select[Any]) -> tuple[int, int]:
         select(func.coalesce(func.sum(part.c.amount_fen), 0), func.coalesce(func.sum(part.c.paid_fen), 0))
     ).one()
     return int(row[0]), int(row[1])
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyWork:
+    """What is to be done about money: open and late bills, and payments nobody has confirmed; sums in fen."""
+
+    open_bills: int
+    open_fen: int
+    late_bills: int
+    late_fen: int
+    claimed: int
+
+
+def money_work(actor: Actor, today: date) -> MoneyWork:
+    """The counts of an actor's scope; one query."""
+    bills = (
+        bills_visible_to(actor)
+        .where(OPEN)
+        .with_only_columns(Bill.due_on, (Bill.amount_fen - Bill.paid_fen).label("left_fen"))
+        .subquery()
+    )
+    claimed = payments_visible_to(actor).where(Payment.state == "claimed").with_only_columns(Payment.id)
+    late = bills.c.due_on < today
+    row = db.session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(bills.c.left_fen), 0),
+            func.count().filter(late),
+            func.coalesce(func.sum(bills.c.left_fen).filter(late), 0),
+            select(func.count()).select_from(claimed.subquery()).scalar_subquery(),
+        ).select_from(bills)
+    ).one()
+    return MoneyWork(*(int(value) for value in row))
+
+
+def month_sums(actor: Actor, month: date) -> tuple[int, int]:
+    """Billed and paid of the bills whose period begins in a month (its first day): the statement's sums."""
+    return sums_of(
+        bills_visible_to(actor).where(
+            Bill.starts_on >= month, Bill.starts_on < add_months(month, 1), Bill.voided_at.is_(None)
+        )
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from qiantang_nest.billing.models import Bill, BillLine, Payment
 from qiantang_nest.billing.queries.bills import (
@@ -67,3 +67,44 @@ def rent_of(actor: Actor, today: date) -> Rent:
 
 def _sum(column: ColumnElement[int]) -> int:
     return int(db.session.execute(select(func.coalesce(func.sum(column), 0))).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class RentNow:
+    """The short of it, for the home page: what arrived this month, what is open, what waits for a word."""
+
+    arrived: Sequence[Payment]
+    open_bills: Sequence[Bill]
+    claimed: Sequence[Payment]
+
+    @property
+    def arrived_fen(self) -> int:
+        return sum(payment.amount_fen for payment in self.arrived)
+
+    @property
+    def left_fen(self) -> int:
+        return sum(bill.amount_fen - bill.paid_fen for bill in self.open_bills)
+
+
+def rent_now(actor: Actor, today: date) -> RentNow:
+    """The same sums as ``rent_of``, in two queries."""
+    month = today.replace(day=1)
+    of_month = (
+        (Payment.state == "confirmed") & (Payment.paid_on >= month) & (Payment.paid_on < add_months(month, 1))
+    )
+    payments = (
+        db.session.execute(
+            payments_visible_to(actor)
+            .where(or_(Payment.state == "claimed", of_month))
+            .order_by(Payment.paid_on.desc(), Payment.id.desc())
+        )
+        .scalars()
+        .all()
+    )
+    return RentNow(
+        arrived=[payment for payment in payments if payment.state == "confirmed"],
+        open_bills=db.session.execute(bills_visible_to(actor).where(OPEN).order_by(Bill.due_on, Bill.id))
+        .scalars()
+        .all(),
+        claimed=[payment for payment in payments if payment.state == "claimed"],
+    )

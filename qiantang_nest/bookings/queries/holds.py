@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, cast, exists, false, func, select
@@ -169,3 +169,35 @@ def demands_visible_to(actor: Actor) -> Select[Demand]:
             return statement
         case _:
             return statement.where(false())
+
+
+def active_holds(actor: Actor, now: datetime) -> Sequence[Hold]:
+    """Holds in scope that still count, the one that ends first on top."""
+    return (
+        db.session.execute(
+            holds_visible_to(actor)
+            .where(Hold.state == "active", Hold.expires_at > now)
+            .order_by(Hold.expires_at, Hold.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def open_demand(actor: Actor, today: date) -> tuple[int, int]:
+    """How many needs in scope are open and not over yet, and for how many beds."""
+    open_ones = (
+        demands_visible_to(actor)
+        .where(Demand.state == "open", Demand.ends_on > today)
+        .with_only_columns(Demand.beds)
+        .subquery()
+    )
+    row = db.session.execute(select(func.count(), func.coalesce(func.sum(open_ones.c.beds), 0))).one()
+    return int(row[0]), int(row[1])
+
+
+def answers_due(actor: Actor, now: datetime) -> tuple[int, datetime | None]:
+    """How many households in scope have not answered, and when the first of their holds ends."""
+    waiting = waiting_answers(actor, now).order_by(None).subquery()
+    row = db.session.execute(select(func.count(), func.min(waiting.c.expires_at)).select_from(waiting)).one()
+    return int(row[0]), row[1]

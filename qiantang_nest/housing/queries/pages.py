@@ -293,3 +293,37 @@ def owner_is_managed(sums: Iterable[HouseSums]) -> bool:
     """Whether all houses of one household together reach ten rooms or ten beds."""
     found = list(sums)
     return needs_management(sum(one.rooms for one in found), sum(one.beds for one in found))
+
+
+# --- the clerk's day ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HousingWork:
+    """What waits in a clerk's village; ``houses`` tells a village that has begun from one that has not."""
+
+    houses: int
+    listings: int
+    links: int
+    checks_ending: int
+    hazards: int
+    hazards_late: int
+
+
+def housing_work(actor: Actor, today: date) -> HousingWork:
+    """The numbers of the pages they lead to; one query."""
+    houses = houses_visible_to(actor).with_only_columns(House.id)
+    hazards = open_hazards(actor, severity="", only_late=False, today=today).order_by(None)
+    late = open_hazards(actor, severity="", only_late=True, today=today).order_by(None)
+    counted = (
+        houses,
+        waiting_listings(actor).with_only_columns(Listing.id).order_by(None),
+        waiting_links(actor).with_only_columns(HouseholdLink.id).order_by(None),
+        houses.where(_in_state("expiring", today)),
+        hazards.with_only_columns(Hazard.id),
+        late.with_only_columns(Hazard.id),
+    )
+    row = db.session.execute(
+        select(*(select(func.count()).select_from(one.subquery()).scalar_subquery() for one in counted))
+    ).one()
+    return HousingWork(*(int(value) for value in row))

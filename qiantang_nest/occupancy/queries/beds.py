@@ -202,3 +202,41 @@ def village_names(codes: Collection[str]) -> dict[str, str]:
         return {}
     rows = db.session.execute(select(Village.code, Village.name).where(Village.code.in_(set(codes))))
     return {row.code: row.name for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class BedsToday:
+    """An employer's beds on a day: rooms and beds under signed leases, and people who have arrived."""
+
+    rooms: int
+    beds: int
+    heads: int
+
+    @property
+    def empty(self) -> int:
+        """Beds nobody sleeps in."""
+        return max(self.beds - self.heads, 0)
+
+
+def beds_today(actor: Actor, today: date) -> BedsToday:
+    """The beds the actor gives out today, and how many are slept in; one query."""
+    let = (
+        lease_rooms_visible_to(actor)
+        .where(LeaseRoom.starts_on <= today, LeaseRoom.ends_on > today)
+        .order_by(None)
+        .with_only_columns(LeaseRoom.id, func.least(Room.beds, Room.capacity).label("beds"))
+        .subquery()
+    )
+    heads = (
+        select(func.count())
+        .where(
+            Stay.lease_room_id.in_(select(let.c.id)),
+            Stay.cancelled_at.is_(None),
+            Stay.arrived_on.is_not(None),
+            Stay.starts_on <= today,
+            Stay.ends_on > today,
+        )
+        .scalar_subquery()
+    )
+    row = db.session.execute(select(func.count(), func.coalesce(func.sum(let.c.beds), 0), heads)).one()
+    return BedsToday(int(row[0]), int(row[1]), int(row[2]))

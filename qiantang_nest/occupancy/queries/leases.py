@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, exists, false, func, select
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.models import User
@@ -10,7 +10,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.queries import in_area
-from qiantang_nest.housing.models import House, Owner, Room
+from qiantang_nest.housing.models import House, Owner, ProxyConsent, Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature
 
 
@@ -31,6 +31,33 @@ def leases_visible_to(actor: Actor) -> Select[Lease]:
             return statement.where(in_area(Lease.village_code, actor.scope))
         case _:
             return statement.where(false())
+
+
+def leases_to_sign(actor: Actor) -> Select[Lease]:
+    """Drafted leases that wait for the actor's own signature, oldest first.
+
+    A clerk signs for households that have let the village act for them; an employer's staff signs nothing.
+    """
+    match actor.role:
+        case Role.VILLAGER | Role.VILLAGE_CLERK:
+            side = "lessor"
+        case Role.EMPLOYER_MANAGER:
+            side = "lessee"
+        case _:
+            return select(Lease).where(false())
+    signed = exists().where(LeaseSignature.lease_id == Lease.id, LeaseSignature.side == side)
+    statement = leases_visible_to(actor).where(Lease.state == "drafted", ~signed).order_by(Lease.id)
+    if actor.role == Role.VILLAGE_CLERK:
+        statement = statement.where(
+            exists().where(ProxyConsent.owner_id == Lease.owner_id, ProxyConsent.withdrawn_on.is_(None))
+        )
+    return statement
+
+
+def count_leases_to_sign(actor: Actor) -> int:
+    """How many wait for the actor's signature."""
+    waiting = leases_to_sign(actor).with_only_columns(Lease.id).order_by(None).subquery()
+    return db.session.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 
 def lease_sums(lease_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:

@@ -1,9 +1,9 @@
-"""Pages of ``reports``: figures only, nothing is written here."""
+"""Pages of ``reports``: figures and everybody's home; nothing is written here."""
 
 from flask import Blueprint
 
 blueprint = Blueprint("reports", __name__)
 
-from qiantang_nest.reports.views import occupancy  # noqa: E402
+from qiantang_nest.reports.views import home, occupancy, public  # noqa: E402
 
-__all__ = ["blueprint", "occupancy"]
+__all__ = ["blueprint", "home", "occupancy", "public"]
