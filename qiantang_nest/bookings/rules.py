@@ -178,7 +178,7 @@ class FreeRoom:
 
 def candidates_wanted(rooms: int) -> int:
     """How many of the nearest free rooms are looked at to take ``rooms``: enough to choose by house."""
-    return rooms + 40
+    return rooms + 20
 
 
 def choose_rooms(

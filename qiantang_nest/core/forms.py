@@ -3,12 +3,16 @@
 import unicodedata
 from collections.abc import Callable
 from datetime import date
+from functools import cache
+from gettext import GNUTranslations, NullTranslations, translation
 from typing import Any
 
 from flask import request
+from flask_babel import get_locale
 from flask_wtf import FlaskForm
 from wtforms import DateField, Field, StringField
 from wtforms.fields.choices import SelectChoice as SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
+from wtforms.i18n import messages_path
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
@@ -45,6 +49,10 @@ class BaseForm(FlaskForm):
                 unbound_field.kwargs["filters"] = filters
             return unbound_field.bind(form=form, **options)
 
+        def get_translations(self, form: Any) -> GNUTranslations | NullTranslations:
+            """WTForms' own words; its Flask extension would read their file anew for every request."""
+            return _wtforms_words(str(get_locale()))
+
     def refuse(self, field: Field, error: DomainError) -> None:
         """Put the sentence of a refusal at ``field``, so that the form is shown again as typed."""
         field.errors = [*field.errors, str(error.message)]
@@ -53,6 +61,11 @@ class BaseForm(FlaskForm):
         """Names sent more than once though their field takes one value."""
         single = {name for name, field in self._fields.items() if not isinstance(field.data, list | tuple)}
         return [name for name in single if len(request.form.getlist(self._prefix + name)) > 1]
+
+
+@cache
+def _wtforms_words(locale: str) -> GNUTranslations | NullTranslations:
+    return translation("wtforms", messages_path(), [locale], fallback=True)
 
 
 def given(field: Field) -> Any:

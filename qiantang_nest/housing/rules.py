@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from qiantang_nest.core.errors import InvalidValue
-from qiantang_nest.core.i18n import _
+from qiantang_nest.core.i18n import _, _l
 
 DEFAULT_CAP = 2
 """Heads a room at most (若干规定 art. 14)."""
@@ -36,20 +36,22 @@ class RoomKind(StrEnum):
 HABITABLE = frozenset((RoomKind.BEDROOM, RoomKind.LIVING_ROOM))
 
 
+_ROOM_KIND_LABELS = {
+    RoomKind.BEDROOM: _l("卧室"),
+    RoomKind.LIVING_ROOM: _l("起居室"),
+    RoomKind.DINING_ROOM: _l("餐厅"),
+    RoomKind.KITCHEN: _l("厨房"),
+    RoomKind.BATHROOM: _l("卫生间"),
+    RoomKind.BALCONY: _l("阳台"),
+    RoomKind.HALL: _l("过道厅堂"),
+    RoomKind.STORE: _l("储藏间"),
+    RoomKind.BASEMENT: _l("地下室"),
+}
+
+
 def room_kind_label(kind: RoomKind) -> str:
     """Return the word for a kind of room."""
-    labels: dict[RoomKind, str] = {
-        RoomKind.BEDROOM: _("卧室"),
-        RoomKind.LIVING_ROOM: _("起居室"),
-        RoomKind.DINING_ROOM: _("餐厅"),
-        RoomKind.KITCHEN: _("厨房"),
-        RoomKind.BATHROOM: _("卫生间"),
-        RoomKind.BALCONY: _("阳台"),
-        RoomKind.HALL: _("过道厅堂"),
-        RoomKind.STORE: _("储藏间"),
-        RoomKind.BASEMENT: _("地下室"),
-    }
-    return labels[kind]
+    return str(_ROOM_KIND_LABELS[kind])
 
 
 class Feature(StrEnum):
@@ -73,23 +75,25 @@ FEATURES: tuple[str, ...] = tuple(feature.value for feature in Feature)
 """The codes that ``Room.features`` may hold."""
 
 
+_FEATURE_LABELS = {
+    Feature.PRIVATE_BATHROOM: _l("独立卫生间"),
+    Feature.AIR_CONDITIONING: _l("空调"),
+    Feature.HOT_WATER: _l("热水"),
+    Feature.WIFI: _l("宽带"),
+    Feature.KITCHEN: _l("可做饭"),
+    Feature.WASHING_MACHINE: _l("洗衣机"),
+    Feature.WARDROBE: _l("衣柜"),
+    Feature.BALCONY: _l("阳台"),
+    Feature.OWN_METER: _l("独立电表"),
+    Feature.SMART_LOCK: _l("智能门锁"),
+    Feature.EBIKE_CHARGING: _l("电动车充电"),
+    Feature.PARKING: _l("停车位"),
+}
+
+
 def feature_label(feature: Feature) -> str:
     """Return the word for a feature."""
-    labels: dict[Feature, str] = {
-        Feature.PRIVATE_BATHROOM: _("独立卫生间"),
-        Feature.AIR_CONDITIONING: _("空调"),
-        Feature.HOT_WATER: _("热水"),
-        Feature.WIFI: _("宽带"),
-        Feature.KITCHEN: _("可做饭"),
-        Feature.WASHING_MACHINE: _("洗衣机"),
-        Feature.WARDROBE: _("衣柜"),
-        Feature.BALCONY: _("阳台"),
-        Feature.OWN_METER: _("独立电表"),
-        Feature.SMART_LOCK: _("智能门锁"),
-        Feature.EBIKE_CHARGING: _("电动车充电"),
-        Feature.PARKING: _("停车位"),
-    }
-    return labels[feature]
+    return str(_FEATURE_LABELS[feature])
 
 
 # --- capacity -------------------------------------------------------------------------------------
