@@ -77,7 +77,7 @@ def large_type_on() -> bool:
 
 def _set_actor() -> None:
     """Make ``g.actor`` from the session; nobody acts before the second factor or without a role."""
-    if request.endpoint == "static" or not current_user.is_authenticated:
+    if request.endpoint in ("static", "core.healthz") or not current_user.is_authenticated:
         return
     row: UserSession = current_user.row
     if row.grant is not None:
@@ -191,7 +191,10 @@ def _offer_person() -> dict[str, Any]:
 def register(app: Flask, *, places: Places) -> None:
     """Sign-in, the deny-by-default check, and what the layouts need to know of the person."""
     app.extensions["places"] = places
-    manager = LoginManager(app)
+    # Templates get the person from `_offer_person`. The extension's own `current_user` would ask the database
+    # again while a page is drawn that says that it cannot be reached.
+    manager = LoginManager()
+    manager.init_app(app, add_context_processor=False)
     # Sessions are rows that end by themselves; a mobile network changes addresses all day.
     manager.session_protection = None
     manager.user_loader(_load_user)
