@@ -12,8 +12,9 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import NotAllowed, WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.housing.models import House, Room
 from qiantang_nest.housing.services import proxy_for
-from qiantang_nest.occupancy.models import Lease, LeaseSignature
+from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature
 from qiantang_nest.occupancy.services.contract import ensure_document
 
 LESSOR, LESSEE = "lessor", "lessee"
@@ -46,7 +47,7 @@ def request_code(*, lease: Lease, actor: Actor, now: datetime) -> None:
 
     Raises:
         NotAllowed: this role signs no lease, or the household has not let the village act for it.
-        WrongState: the lease waits for no signature of this side.
+        WrongState: the lease waits for no signature of this side, or a house of it is dangerous.
         TooMany: codes were asked for too often.
     """
     side = _signable_side(lease, actor)
@@ -68,9 +69,9 @@ def sign_lease(
     Raises:
         InvalidValue: the code is wrong, used or too old; says how many tries are left.
         NotAllowed: this role signs no lease, nobody has agreed to a proxy, or one person signs both sides.
-        WrongState: the document is another one, or this side has signed.
+        WrongState: the document is another one, this side has signed, or a house of it is dangerous.
     """
-    document = ensure_document(lease)
+    document = ensure_document(lease)  # locks the lease: of two sides at once the later sees the earlier
     side = _signable_side(lease, actor)
     if document != shown_sha256:
         raise WrongState(_("合同文本和您看的不是同一份，请重新打开看过再签。"))
@@ -118,7 +119,21 @@ def _signable_side(lease: Lease, actor: Actor) -> str:
         raise WrongState(_("这份合同不用再签了。"))
     if any(signature.side == side for signature in signatures_of(lease)):
         raise WrongState(_("您这一方已经签好，等对方签字。"))
+    if _is_dangerous(lease):
+        raise WrongState(_("合同里有房子被鉴定为危房，不能签。请和村管理员商量换房。"))
     return side
+
+
+def _is_dangerous(lease: Lease) -> bool:
+    """Whether a house of the lease has been found dangerous since it was drafted."""
+    found = db.session.execute(
+        select(House.id)
+        .join(Room, Room.house_id == House.id)
+        .join(LeaseRoom, LeaseRoom.room_id == Room.id)
+        .where(LeaseRoom.lease_id == lease.id, House.dangerous_since.is_not(None))
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def _subject(document: str, side: str) -> str:
