@@ -690,9 +690,7 @@ def upgrade() -> None:
         sa.Column("recorded_by", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("withdrawn_on", sa.Date(), nullable=True),
-        sa.CheckConstraint(
-            "how IN ('paper', 'phone', 'in_person')", name=op.f("ck_proxy_consent_how_known")
-        ),
+        sa.CheckConstraint("how IN ('paper', 'phone', 'in_person')", name=op.f("ck_proxy_consent_how_known")),
         sa.ForeignKeyConstraint(["owner_id"], ["owner.id"], name=op.f("fk_proxy_consent_owner_id")),
         sa.ForeignKeyConstraint(["recorded_by"], ["app_user.id"], name=op.f("fk_proxy_consent_recorded_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proxy_consent")),
