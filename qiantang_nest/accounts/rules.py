@@ -177,7 +177,6 @@ class Permission(StrEnum):
     HOLD = "bookings.hold"
     HOLD_ANSWER = "bookings.answer"
     BOOKING_CONFIRM = "bookings.confirm"
-    BOOKING_READ = "bookings.read"
     DEMAND_READ = "bookings.read_demands"
     # occupancy
     LEASE_READ = "occupancy.read_lease"
@@ -211,7 +210,6 @@ class Permission(StrEnum):
     ROLES_GRANT = "accounts.grant_roles"
     SECURITY_READ = "accounts.read_security"
     AUDIT_READ = "accounts.read_audit"
-    SETTINGS_MANAGE = "accounts.manage_settings"
 
 
 P = Permission
@@ -223,7 +221,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOUSE_READ,
             P.OWNER_READ,
             P.HOLD_ANSWER,
-            P.BOOKING_READ,
             P.LEASE_READ,
             P.LEASE_SIGN,
             P.STAY_READ,
@@ -242,7 +239,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ENTERPRISE_MANAGE,
             P.HOLD,
             P.BOOKING_CONFIRM,
-            P.BOOKING_READ,
             P.LEASE_READ,
             P.LEASE_SIGN,
             P.STAY_READ,
@@ -262,7 +258,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.DEMAND_READ,
             P.ENTERPRISE_READ,
             P.HOLD,
-            P.BOOKING_READ,
             P.LEASE_READ,
             P.STAY_READ,
             P.ROSTER_KEEP,
@@ -282,7 +277,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.OWNER_REVEAL,
             P.ENTERPRISE_READ,
             P.HOLD_ANSWER,
-            P.BOOKING_READ,
             P.LEASE_READ,
             P.LEASE_SIGN,
             P.LEASE_FILE,
@@ -309,7 +303,6 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.SAFETY_RECORD,
             P.ENTERPRISE_READ,
             P.ENTERPRISE_VERIFY,
-            P.BOOKING_READ,
             P.LEASE_READ,
             P.STAY_READ,
             P.WORKER_REVEAL,
@@ -330,7 +323,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.OCCUPANCY_EXPORT,
         }
     ),
-    Role.SYSTEM_ADMIN: frozenset({P.ACCOUNTS_CREATE, P.SETTINGS_MANAGE}),
+    Role.SYSTEM_ADMIN: frozenset({P.ACCOUNTS_CREATE}),
     Role.SECURITY_ADMIN: frozenset({P.ROLES_GRANT, P.SECURITY_READ}),
     Role.AUDIT_ADMIN: frozenset({P.AUDIT_READ, P.SECURITY_READ}),
 }

@@ -341,44 +341,12 @@ def allocate(
     return allocated, left
 
 
-# --- arrears and receipts -------------------------------------------------------------------------
-
-
-class ArrearsAge(StrEnum):
-    """How long a bill has been overdue."""
-
-    UP_TO_30 = "up_to_30"
-    UP_TO_60 = "up_to_60"
-    UP_TO_90 = "up_to_90"
-    OVER_90 = "over_90"
+# --- lateness and receipts ------------------------------------------------------------------------
 
 
 def overdue_days(due_on: date, on: date) -> int:
     """Return by how many days a bill is late on the day ``on``; 0 up to and on the due day."""
     return max((on - due_on).days, 0)
-
-
-def arrears_age(due_on: date, on: date) -> ArrearsAge | None:
-    """Return the age of an unpaid bill on the day ``on``; None while it is not late."""
-    days = overdue_days(due_on, on)
-    if days == 0:
-        return None
-    if days <= 30:
-        return ArrearsAge.UP_TO_30
-    if days <= 60:
-        return ArrearsAge.UP_TO_60
-    return ArrearsAge.UP_TO_90 if days <= 90 else ArrearsAge.OVER_90
-
-
-def arrears_age_label(age: ArrearsAge) -> str:
-    """Return the words for an age."""
-    labels: dict[ArrearsAge, str] = {
-        ArrearsAge.UP_TO_30: _("30 天以内"),
-        ArrearsAge.UP_TO_60: _("31–60 天"),
-        ArrearsAge.UP_TO_90: _("61–90 天"),
-        ArrearsAge.OVER_90: _("90 天以上"),
-    }
-    return labels[age]
 
 
 def receipt_series(issued_on: date) -> str:

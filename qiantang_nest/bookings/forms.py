@@ -24,8 +24,6 @@ from qiantang_nest.core.period import Period
 from qiantang_nest.housing.rules import FEATURES, Feature, feature_label
 from qiantang_nest.occupancy.services.leases import Terms
 
-REACH_UNITS = ("km", "walk", "ebike", "shuttle")
-
 
 class ChecksField(SelectMultipleField):
     """Several choices as boxes to tick."""

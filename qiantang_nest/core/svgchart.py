@@ -10,8 +10,6 @@ from typing import NamedTuple
 Number = int | float
 
 WIDTH = 640
-NARROW = 340
-"""Widths of the view box on a desk and on a phone; a phone gets fewer labels, not smaller ones."""
 TOP, BOTTOM = 16, 30
 MARKS = ("circle", "square", "triangle", "diamond", "cross")
 """One per series; colour and dash come from the stylesheet by position."""

@@ -8,14 +8,11 @@ from hypothesis import strategies as st
 
 from qiantang_nest.billing.rules import (
     Allocated,
-    ArrearsAge,
     Convention,
     Debt,
     LeaseTerms,
     Proration,
     allocate,
-    arrears_age,
-    arrears_age_label,
     cycle_on,
     cycle_pieces,
     explain,
@@ -300,30 +297,12 @@ def test_every_fen_goes_somewhere_and_no_debt_is_overpaid(
         assert sum(part.fen for part in parts) == sum(debt.owed_fen for debt in debts)
 
 
-# --- arrears and receipts
+# --- lateness and receipts
 
 
-@pytest.mark.parametrize(
-    ("days", "age"),
-    [
-        (-3, None),
-        (0, None),
-        (1, ArrearsAge.UP_TO_30),
-        (30, ArrearsAge.UP_TO_30),
-        (31, ArrearsAge.UP_TO_60),
-        (60, ArrearsAge.UP_TO_60),
-        (61, ArrearsAge.UP_TO_90),
-        (90, ArrearsAge.UP_TO_90),
-        (91, ArrearsAge.OVER_90),
-    ],
-)
-def test_ages_of_arrears(days: int, age: ArrearsAge | None) -> None:
-    assert arrears_age(ON, ON + timedelta(days=days)) is age
-    assert overdue_days(ON, ON + timedelta(days=days)) == max(days, 0)
-
-
-def test_ages_have_words() -> None:
-    assert len({arrears_age_label(age) for age in ArrearsAge}) == 4
+@pytest.mark.parametrize(("days", "late"), [(-3, 0), (0, 0), (1, 1), (91, 91)])
+def test_days_late(days: int, late: int) -> None:
+    assert overdue_days(ON, ON + timedelta(days=days)) == late
 
 
 def test_receipt_numbers() -> None:

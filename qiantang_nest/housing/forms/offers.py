@@ -137,12 +137,6 @@ class ReasonForm(BaseForm):
     )
 
 
-class DecideForm(BaseForm):
-    """Approve, or return with a reason."""
-
-    reason: Any = TextAreaField(_l("退回的原因，户主看得到"), [Optional(), Length(max=200)])
-
-
 class LinkRequestForm(BaseForm):
     """Which household the villager says is theirs."""
 

@@ -3,8 +3,6 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import TextClause, text
-
 FREE_SQL = """coalesce((
     SELECT claim.ends_on FROM room_claim AS claim
     WHERE claim.room_id = room.id AND claim.starts_on < :ends_on
@@ -18,11 +16,6 @@ past the wanted start: one step in ``ix_room_claim_probe``, a quarter of what as
 costs. Only a held claim has ``held_until`` (``ck_room_claim_only_holds_end``), and one whose time has come is
 free, whether or not anything has swept it.
 """
-
-
-def free_condition(starts_on: date, ends_on: date, now: datetime) -> TextClause:
-    """``FREE_SQL`` with its values, for ``select(Room)….where(…)``; the table must be called ``room``."""
-    return text(FREE_SQL).bindparams(**free_values(starts_on, ends_on, now))
 
 
 def free_values(starts_on: date, ends_on: date, now: datetime) -> dict[str, Any]:
