@@ -7,7 +7,7 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations, translation
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 from flask_babel import get_locale
 from flask_wtf import FlaskForm
 from wtforms import DateField, Field, StringField
@@ -51,7 +51,8 @@ class BaseForm(FlaskForm):
 
         def get_translations(self, form: Any) -> GNUTranslations | NullTranslations:
             """WTForms' own words; its Flask extension would read their file anew for every request."""
-            return _wtforms_words(str(get_locale()))
+            spoken = get_locale() if "babel" in current_app.extensions else None
+            return _wtforms_words(str(spoken))
 
     def refuse(self, field: Field, error: DomainError) -> None:
         """Put the sentence of a refusal at ``field``, so that the form is shown again as typed."""

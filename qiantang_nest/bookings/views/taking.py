@@ -71,7 +71,7 @@ def hold_rooms() -> Response | str | tuple[str, int]:
                 )
         except (NotEnoughRooms, RoomsGone, DearerThanShown, RoomTaken, InvalidValue) as error:
             changes.append(str(error.message))
-            return _page(question, ask, form, changes, error.status)
+            return _page(question, ask, form, changes, error.status, refused=error)
         except KeyReused as error:
             flash(str(error.message), "failed")
             return redirect(url_for("bookings.search", **_back()), 303)
@@ -118,10 +118,20 @@ def _back() -> dict[str, Any]:
     return values
 
 
-def _page(question: Question, ask: Ask, form: HoldForm, changes: list[str], status: int) -> tuple[str, int]:
+def _page(
+    question: Question,
+    ask: Ask,
+    form: HoldForm,
+    changes: list[str],
+    status: int,
+    refused: DomainError | None = None,
+) -> tuple[str, int]:
+    """What a hold would take, or why it would take nothing. What is gone is not looked for a second time."""
     rooms: list[FreeRoom] = []
     way_out: dict[str, Any] | None = None
     try:
+        if isinstance(refused, NotEnoughRooms | RoomsGone):
+            raise refused
         rooms = preview(ask, question.period, clock.now())
     except NotEnoughRooms as error:
         changes = changes or [str(error.message)]
