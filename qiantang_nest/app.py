@@ -115,7 +115,11 @@ def create_app(settings: Settings) -> Flask:
 
     # Every link to a static file carries the file's own hash, so a browser may keep it for a year.
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
-        app.wsgi_app, root=str(_root() / "static"), prefix="static/", max_age=31_536_000
+        app.wsgi_app,
+        root=str(_root() / "static"),
+        prefix="static/",
+        max_age=31_536_000,
+        add_headers_function=web.guard_static_file,
     )
     if settings.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from qiantang_nest.accounts.rules import ROLE_PERMISSIONS, Permission, Role, may
 from qiantang_nest.core.access import public, refuse_undeclared, requires
@@ -41,3 +42,11 @@ def test_unknown_roles_may_nothing():
 @pytest.mark.parametrize("role", [Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN])
 def test_administrators_touch_neither_people_nor_money(role):
     assert all(permission.startswith("accounts.") for permission in ROLE_PERMISSIONS[role])
+
+
+@pytest.mark.parametrize("path", ["/static/css/app.css", "/sign-in"])
+def test_nothing_goes_out_unguarded(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
