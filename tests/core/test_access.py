@@ -46,7 +46,7 @@ def test_administrators_touch_neither_people_nor_money(role):
 
 @pytest.mark.parametrize("path", ["/static/css/app.css", "/sign-in"])
 def test_nothing_goes_out_unguarded(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
+    answer = client.get(path, buffered=True)
     assert answer.status_code == 200
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
