@@ -144,6 +144,8 @@ def shared_site(template_database: str, tmp_path_factory: pytest.TempPathFactory
             engine = db.engines[None]
             connection = engine.connect()
             outer = connection.begin()
+            # It stays open while the worker runs the tests of other folders.
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             db.engines[None] = connection  # type: ignore[assignment]
         cookies, token = sign_all(app, world)
         yield Site(app, world, connection, cookies, token)

@@ -218,7 +218,7 @@ def _side(number: int, clerk: Actor) -> Side:
         Role.EMPLOYER_MANAGER, str(enterprise.id), f"{STAFF_SURNAMES[number]}ZZS{number}"
     )
     staff = make.make_actor(Role.EMPLOYER_STAFF, str(enterprise.id), f"{STAFF_SURNAMES[number]}ZZS{number}")
-    make.make_consent(owner, how=mark("委托"), witness=mark("见证"), recorded_by=clerk.user_id)
+    make.make_consent(owner, witness=mark("见证"), recorded_by=clerk.user_id)
     side = Side(number, village, owner, villager, manager, staff)
     side.texts = {"owner_phone": owner.phone or ""}
     house = make.make_house(owner, address=mark("18号"))
