@@ -53,7 +53,7 @@ def photo_small(name: str) -> Response:
 def remove_photo(name: str) -> Response:
     """Take one down; back to where the person was."""
     shown = queries.photo_by_name(name)
-    if shown is None:
+    if shown is None or not _in_scope(shown):
         raise NotFound(_("没有找到这张照片。"))
     house = load_house(shown.house_id)
     room_id = shown.room_id

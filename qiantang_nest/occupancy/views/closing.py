@@ -90,11 +90,14 @@ def close_room(room_id: int) -> str | tuple[str, int] | Response:
 def reopen_room(claim_id: int) -> str | Response:
     """The room can be let again, from today."""
     who, today = actor(), clock.today()
+    rooms = rooms_visible_to(who).with_only_columns(Room.id)
     claim = db.session.execute(
-        select(RoomClaim).where(RoomClaim.id == claim_id, RoomClaim.state == "closed")
+        select(RoomClaim).where(
+            RoomClaim.id == claim_id, RoomClaim.state == "closed", RoomClaim.room_id.in_(rooms)
+        )
     ).scalar_one_or_none()
     if claim is None:
-        raise NotFound(_("没有找到这次停用，可能已经恢复了。"))
+        raise NotFound(_("没有找到这次停用，可能已经恢复了，或者它不归您管。"))
     room = _find_room(claim.room_id)
     if request.method == "POST":
         with transaction():
