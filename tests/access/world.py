@@ -14,14 +14,14 @@ from typing import Any
 
 from flask import Flask
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from qiantang_nest.accounts.models import RoleGrant, User, UserSession
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services import start_session
 from qiantang_nest.billing.models import Bill, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
-from qiantang_nest.bookings.models import Demand
+from qiantang_nest.bookings.models import Demand, HoldRoom
 from qiantang_nest.core import media
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -152,6 +152,7 @@ def build(app: Flask) -> World:
         # A manager cannot take out the last manager, so the colleague is the one to be taken out.
         persons["manager"]["accounts.remove_member.grant_id"] = persons["staff"]["grant_id"]
         removed = _removed(first)
+        _session(first.villager)  # a second browser, to be signed out from the first
         db.session.commit()
         return World(sides, people, tokens, persons, removed)
 
@@ -298,8 +299,9 @@ def _houses(side: Side, house: House, mark: Callable[[str], str]) -> None:
             due_on=TODAY - timedelta(days=2),
         )
     )
-    asking = make.make_user(f"{OWNER_SURNAMES[side.number]}ZZS{side.number}")
-    link = add(HouseholdLink(user_id=asking.id, village_code=side.village, note=mark("认领")))
+    user = make.make_user(f"{OWNER_SURNAMES[side.number]}ZZS{side.number}")
+    asking = make.make_actor(Role.VILLAGER, str(user.id), user=user)
+    link = add(HouseholdLink(user_id=asking.user_id, village_code=side.village, note=mark("认领")))
     side.ids |= {
         "room_id": idle.id,
         "bookings.room.room_id": offered.id,
@@ -347,7 +349,26 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         worksite_id=site.id,
         created_by=side.manager.user_id,
     )
+    answered = make.make_hold(
+        enterprise,
+        [make.make_listing(make.make_room(house, label=f"{side.number}20"))],
+        TODAY + timedelta(days=10),
+        TODAY + timedelta(days=100),
+        created_by=side.manager.user_id,
+    )
+    db.session.execute(
+        update(HoldRoom).where(HoldRoom.hold_id == answered.id).values(answer="accepted", answered_at=NOW)
+    )
+    applicant = make.make_enterprise(
+        name=mark("企业新"),
+        street_code=enterprise.street_code,
+        state="submitted",
+        contact_name=mark("联系人"),
+    )
+    make.make_worksite(applicant, name=mark("新厂区"), address=mark("新厂址"))
     side.ids |= {
+        "enterprises.verify.enterprise_id": applicant.id,
+        "bookings.confirm.hold_id": answered.id,
         "worksite_id": site.id,
         "demand_id": demand.id,
         "hold_id": hold.id,

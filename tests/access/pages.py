@@ -1,0 +1,122 @@
+"""The pages of the world as a browser reads them: parsed strictly, with their forms."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+from xml.etree.ElementTree import Element
+
+import html5lib
+from werkzeug.exceptions import HTTPException
+
+from tests.access.conftest import Site, matrix
+
+NOT_PAGES = {"static", "core.style_page", "preferences.set_locale", "preferences.set_large_type"}
+TYPED = ("text", "search", "tel", "email", "number", "date", "password", "url", "")
+
+
+@dataclass
+class Field:
+    """One named control: what it starts with, and what it may be."""
+
+    name: str
+    kind: str
+    value: str
+    options: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Form:
+    """A form of a page, as a person who only presses the button would send it."""
+
+    role: str
+    page: str
+    action: str
+    endpoint: str
+    fields: list[Field]
+
+    def values(self) -> list[tuple[str, str]]:
+        return [(one.name, one.value) for one in self.fields if one.name != "csrf_token"]
+
+    @property
+    def typed(self) -> list[Field]:
+        """The boxes a person writes into."""
+        return [one for one in self.fields if one.kind in (*TYPED, "textarea")]
+
+
+def parse(text: str) -> Element:
+    """The tree of a page. Raises html5lib.html5parser.ParseError for what no browser should have to mend."""
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+    tree: Element = parser.parse(text)
+    return tree
+
+
+def page_cells(role: str) -> list[str]:
+    """The endpoints whose GET the role may open."""
+    return [
+        row["endpoint"]
+        for row in matrix()
+        if row["method"] == "GET" and row[role] in ("yes", "public") and row["endpoint"] not in NOT_PAGES
+    ]
+
+
+def pages(site: Site, role: str, locale: str | None = None) -> Iterator[tuple[str, str, str]]:
+    """(endpoint, address, text) of each HTML page a role may open."""
+    for endpoint in page_cells(role):
+        for address in addresses(site, role, endpoint):
+            answer = site.open(role, "GET", address, locale=locale)
+            if answer.status_code == 200 and answer.mimetype == "text/html":
+                yield endpoint, address, answer.text
+
+
+def addresses(site: Site, role: str, endpoint: str) -> list[str]:
+    """The addresses under which an endpoint shows different pages."""
+    if endpoint == "housing.list_step":
+        steps = ("kind", "beds", "features", "rent", "photos")
+        return [site.url(role, endpoint, step=step) for step in steps]
+    if endpoint == "housing.list_at_house":
+        return [site.url(role, endpoint), site.url(role, endpoint, new="1")]
+    return [site.url(role, endpoint)]
+
+
+def forms(site: Site, role: str) -> list[Form]:
+    """Every form of a role's pages that is sent by POST, once an endpoint and set of fields."""
+    found: dict[tuple[str, tuple[str, ...]], Form] = {}
+    for _endpoint, address, text in pages(site, role):
+        for element in parse(text).iter("form"):
+            if element.get("method", "get").lower() == "post":
+                form = _form(site, role, address, element)
+                names = tuple(sorted({one.name for one in form.fields}))
+                found.setdefault((form.endpoint, names), form)
+    return list(found.values())
+
+
+def _form(site: Site, role: str, address: str, element: Element) -> Form:
+    action = urljoin(f"http://localhost{address}", element.get("action") or address)
+    parts = urlsplit(action)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    adapter = site.app.url_map.bind("localhost")
+    try:
+        endpoint, _values = adapter.match(parts.path, method="POST")
+    except HTTPException:
+        endpoint = f"no endpoint: {target}"
+    return Form(role, address, target, endpoint, list(_fields(element)))
+
+
+def _fields(form: Element) -> Iterator[Field]:
+    for element in form.iter():
+        name = element.get("name")
+        if not name or element.get("disabled") is not None:
+            continue
+        if element.tag == "textarea":
+            yield Field(name, "textarea", (element.text or "").removeprefix("\n"))
+        elif element.tag == "select":
+            options = list(element.iter("option"))
+            chosen = [one for one in options if one.get("selected") is not None] or options[:1]
+            values = [one.get("value", "") for one in options]
+            yield Field(name, "select", chosen[0].get("value", "") if chosen else "", values)
+        elif element.tag == "input":
+            kind = element.get("type", "text").lower()
+            if kind in ("radio", "checkbox") and element.get("checked") is None:
+                continue
+            if kind not in ("submit", "image", "button", "file"):
+                yield Field(name, kind, element.get("value", "on" if kind == "checkbox" else ""))
