@@ -1,6 +1,7 @@
 """Whose rows: foreign things are not found, exactly as things that never were, and leak nowhere.
 
-The world marks every text of a side (``world.py``), so each answer is searched whole: headers, page, the cells of
+The world marks every text of a side (``world.py``), so each answer is searched whole: headers, page, the
+cells of
 a workbook, the words of a PDF.
 """
 
