@@ -10,14 +10,13 @@ from werkzeug.datastructures import MultiDict
 from qiantang_nest.bookings.forms import SearchForm, usual_dates
 from qiantang_nest.bookings.rules import DEFAULT_REACH_M, DISTRICT_CENTRE, MOST_REACH_M, PLACES, Area, Wants
 from qiantang_nest.core import clock
-from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.forms import SelectChoice
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.period import Period
 from qiantang_nest.core.web import actor_or_none
 from qiantang_nest.enterprises.models import Worksite
-from qiantang_nest.enterprises.queries import open_worksites, worksites_visible_to
+from qiantang_nest.enterprises.queries import open_worksites
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import DISTRICT, villages_in
 from qiantang_nest.geography.rules import Crs, LatLon, TravelMode, flat_m, geodesic_m, parse_point, reach_m
@@ -55,6 +54,15 @@ def all_villages() -> Sequence[Village]:
     return found
 
 
+def own_worksites() -> Sequence[Worksite]:
+    """The gates of the employer who asks, none for anybody else; read once a request."""
+    if "worksites" not in g:
+        who = actor_or_none()
+        g.worksites = open_worksites(who.enterprise_id) if who and who.enterprise_id else []
+    found: Sequence[Worksite] = g.worksites
+    return found
+
+
 def search_form() -> SearchForm:
     """The form as the address has it; usual dates where it says nothing."""
     today = clock.today()
@@ -70,8 +78,7 @@ def search_form() -> SearchForm:
         *(SelectChoice(code, name) for code, name in streets.items()),
         *(SelectChoice(village.code, f"{village.street.name} {village.name}") for village in villages),
     ]
-    who = actor_or_none()
-    sites = open_worksites(who.enterprise_id) if who and who.enterprise_id else []
+    sites = own_worksites()
     form.worksite.choices = [
         *(SelectChoice(str(site.id), site.name) for site in sites),
         SelectChoice("", _("不按厂区")),
@@ -122,11 +129,8 @@ def _near(
     if form.place.data:
         point, name = _named_place(form.place.data, villages)
         return point, name, None
-    who = actor_or_none()
-    if who is not None and form.worksite.data:
-        site = db.session.execute(
-            worksites_visible_to(who).where(Worksite.id == int(form.worksite.data))
-        ).scalar_one_or_none()
+    if form.worksite.data:
+        site = next((one for one in own_worksites() if str(one.id) == form.worksite.data), None)
         if site is not None:
             return LatLon(site.lat, site.lon), site.name, site
     if chosen:
