@@ -1,5 +1,6 @@
 """Finding rooms: what is shown, to whom, from where, and how many statements it takes."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,15 @@ def page(client: FlaskClient, status: int = 200, **values: Any) -> str:
 def listed(village: str = VILLAGE, *, rent_fen: int = 60_000, **room: Any) -> Any:
     house = factories.make_house(factories.make_owner(village), **room.pop("house", {}))
     return factories.make_listing(factories.make_room(house, **room), rent_fen=rent_fen)
+
+
+def test_a_reach_that_nobody_typed_is_shown_and_can_be_widened(client: FlaskClient) -> None:
+    listed(house={"lat": 30.2, "lon": 120.7})
+    db.session.commit()
+    near = {"place": "下沙西站"}
+    assert re.search(r'name="within"[^>]*value="10"', page(client, **near))
+    assert "这么近没有村" in page(client, **near, unit="walk")
+    assert re.search(r'name="within"[^>]*value="60"', page(client, **near, within="60"))
 
 
 def test_anybody_sees_free_rooms_without_owner_and_door(client: FlaskClient) -> None:

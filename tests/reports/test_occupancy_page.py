@@ -172,3 +172,12 @@ def test_the_page_asks_few_questions(client, district, query_log):
     query_log.clear()
     client.get("/occupancy")
     assert len([q for q in query_log if q.lstrip().upper().startswith(("SELECT", "WITH"))]) <= 9
+
+
+def test_the_emptiest_village_stands_first_beside_the_map(client, district):
+    sign_in(client, make_district_officer())
+    shown = client.get("/occupancy").text
+    beside = re.findall(r'class="title">([^<]+)<', shown[shown.index("空床比例最高的村") :])
+    rates = re.findall(r'<b class="num">([0-9.]+)%<', shown)
+    assert len(beside) == 3
+    assert sorted(map(float, rates)) == list(map(float, rates))

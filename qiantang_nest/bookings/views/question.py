@@ -104,6 +104,9 @@ def read_question(form: SearchForm) -> Question | None:
     reach = _reach(form)
     if reach is None and not chosen:
         reach = float(DEFAULT_REACH_M)
+        # A limit that nobody typed is shown where it can be changed.
+        form.within.data, form.within.raw_data = DEFAULT_REACH_M // 1000, None
+        form.unit.data = "km"
     far = {village.code: flat_m(near, LatLon(village.lat, village.lon)) for village in chosen or everywhere}
     villages = sorted(chosen or everywhere, key=lambda village: far[village.code])
     if reach is not None:

@@ -27,6 +27,8 @@ from qiantang_nest.reports.queries.occupancy import (
 from qiantang_nest.reports.rules import FIGURE_LABELS, LOW_RATE, Counts, Figure, first_of_trend
 from qiantang_nest.reports.views import blueprint
 
+EMPTIEST_SHOWN = 6
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -81,6 +83,7 @@ def occupancy() -> str:
         asked=asked,
         streets=_by_street(asked.villages, counts),
         total=Counts.total(counts.values()),
+        emptiest=_emptiest(asked.villages, counts),
         trend=trend,
         map=_map(asked, counts, phone=False),
         phone_map=_map(asked, counts, phone=True),
@@ -118,6 +121,13 @@ def _by_street(villages: Sequence[Village], counts: dict[str, Counts]) -> list[S
         )
         for code, of_street in streets.items()
     ]
+
+
+def _emptiest(villages: Sequence[Village], counts: dict[str, Counts]) -> list[tuple[Village, Counts]]:
+    """Where most beds of a hundred stand empty: what an office looks for on the map."""
+    with_beds = [(village, counts[village.code]) for village in villages if village.code in counts]
+    rated = [(village, of_village) for village, of_village in with_beds if of_village.bed_rate is not None]
+    return sorted(rated, key=lambda one: (one[1].bed_rate or 0, one[0].code))[:EMPTIEST_SHOWN]
 
 
 def _map(asked: Asked, counts: dict[str, Counts], *, phone: bool) -> svgmap.Map:
