@@ -122,7 +122,7 @@ class Site:
             f"SELECT '{name}', coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} AS t"
             for name in tables
         )
-        return dict(self.connection.execute(text(statement)).tuples().all())
+        return dict(self.connection.execute(text(statement)).all())
 
 
 def sign_all(app: Flask, world: World) -> tuple[dict[str, str], str]:
