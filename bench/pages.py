@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from flask import Flask, template_rendered
 from jinja2 import Template
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from bench import bare
 from bench.district import TODAY, District
@@ -56,7 +56,8 @@ def _search(app: Flask, connection: Connection) -> Times:
     binds = _binds(near)
     cookie = person(app, Role.EMPLOYER_STAFF, str(enterprise)).cookie
     with _page(app, f"/rooms?starts_on={STARTS_ON}&last_on={LAST_ON}", cookie) as page:
-        counted = [line.village.code for line in page.context["villages"]]
+        question, around = page.context["question"], page.context["around"]
+        counted = [village.code for village in question.villages[around.first : around.upto]]
 
         def ask() -> list[int]:
             connection.execute(bare.WORKSITES, {"enterprise": enterprise}).fetchall()
@@ -193,13 +194,9 @@ class _Page:
 
     def serve(self) -> None:
         """One request through the whole application."""
-        said: list[str] = []
-        body = self.app(
-            {**self.environ, "wsgi.input": io.BytesIO()}, lambda status, *_rest: said.append(status)
-        )
-        b"".join(body)
-        body.close()
-        assert said == ["200 OK"], said
+        environ = {**self.environ, "wsgi.input": io.BytesIO()}
+        _body, status, _headers = run_wsgi_app(self.app, environ, buffered=True)
+        assert status == "200 OK", status
 
 
 @contextmanager
@@ -220,7 +217,7 @@ def _page(app: Flask, path: str, cookie: str) -> Iterator[_Page]:
 
     request.run(open_request)
     template, context = drawn[-1]
-    environ = EnvironBuilder(path, headers={"Cookie": cookie}).get_environ()
+    environ = EnvironBuilder(path, headers=[("Cookie", cookie)]).get_environ()
     try:
         yield _Page(app, environ, request, template, context)
     finally:
