@@ -1,9 +1,11 @@
 """Rooms that can be taken: the search's list, its counts per village, and the candidates of a hold.
 
 The shape of the SQL decides the cost (measured on 41,000 rooms): houses come nearest first out of the GiST
-index inside a subquery that keeps its order, rooms and listings are looked up from there, and the limit stops
-it all, so the list costs what it shows (0.3 ms). Counts look at every room of a village (2 ms each), so they
-stand apart and the caller asks for a few villages at a time.
+index inside a subquery that keeps its order, the offers of each are looked up from there in a second one, and
+the limit stops it all, so the list costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner
+does not tear apart: as one join of six tables it took longer to plan than to run, and a plan kept for any
+value read every listing of the district (230 ms for a hold). Counts look at every room of a village (2 ms
+each), so they stand apart and the caller asks for a few villages at a time.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from sqlalchemy import (
     Date,
     Integer,
     Select,
+    Subquery,
     Text,
     TextClause,
     and_,
@@ -31,12 +34,13 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from qiantang_nest.bookings.rules import Area, FreeRoom, Wants
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.rules import LatLon
 from qiantang_nest.housing.models import House, Listing, Photo, Room
-from qiantang_nest.housing.queries import on_market_condition
+from qiantang_nest.housing.queries import on_offer_condition, safe_house_condition
 from qiantang_nest.occupancy.queries.claims import FREE_SQL, free_values
 
 
@@ -78,7 +82,7 @@ def find_rooms(
 ) -> list[FoundRoom]:
     """The nearest rooms free for the whole of ``[starts_on, ends_on)``, each with its first photograph."""
     rows = db.session.execute(
-        _nearest_sql(_Shape.of(area, wants), _LIST),
+        _list_sql(_Shape.of(area, wants)),
         {**_values(area, wants, starts_on, ends_on, now), "limit": limit, "offset": offset},
     )
     return [
@@ -103,7 +107,7 @@ def candidates(
 ) -> list[FreeRoom]:
     """The nearest rooms that can be taken, for ``rules.choose_rooms``."""
     rows = db.session.execute(
-        _nearest_sql(_Shape.of(area, wants), _CANDIDATE),
+        _candidates_sql(_Shape.of(area, wants)),
         {**_values(area, wants, starts_on, ends_on, now), "limit": limit, "offset": 0},
     )
     return [FreeRoom(*row) for row in rows]
@@ -167,36 +171,6 @@ _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
 _NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
 _FAR = House.place.op("<->")(_NEAR)
 
-_CANDIDATE: tuple[Any, ...] = (
-    Room.id,
-    Room.house_id,
-    House.owner_id,
-    Room.village_code,
-    Room.label,
-    Room.beds,
-    Listing.id,
-    Listing.rent_fen,
-)
-_LIST: tuple[Any, ...] = (
-    Room.id,
-    Room.village_code,
-    Room.label,
-    Room.floor,
-    Room.usable_m2,
-    Room.beds,
-    Room.features,
-    Listing.rent_fen,
-    House.lat,
-    House.lon,
-    select(Photo.media_name)
-    .where(Photo.room_id == Room.id)
-    .order_by(Photo.id)
-    .limit(literal_column("1"))
-    .correlate(Room)
-    .scalar_subquery()
-    .label("photo"),
-)
-
 
 def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datetime) -> dict[str, Any]:
     return {
@@ -212,48 +186,100 @@ def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datet
 
 
 @cache
-def _nearest_sql(shape: _Shape, columns: tuple[Any, ...]) -> Select[Any]:
-    """Houses of the area in the order of distance first; OFFSET 0 keeps the planner from tearing it apart."""
-    near = (
-        select(House.id, _FAR.label("far"))
-        .where(_inside(shape))
-        .order_by(_FAR)
-        .offset(literal_column("0"))
-        .subquery("near_house")
+def _list_sql(shape: _Shape) -> Select[Any]:
+    house = _near_houses(shape)
+    offer = _offers_of(house, shape)
+    photo = (
+        select(Photo.media_name)
+        .where(Photo.room_id == offer.c.id)
+        .order_by(Photo.id)
+        .limit(literal_column("1"))
+        .scalar_subquery()
     )
-    return (
-        select(*columns, near.c.far)
-        .select_from(near)
-        .join(House, House.id == near.c.id)
-        .join(Room, Room.house_id == near.c.id)
-        .join(Listing, Listing.room_id == Room.id)
-        .where(*_takeable(shape))
-        .order_by(near.c.far, near.c.id, Room.id)
-        .limit(bindparam("limit", type_=Integer))
-        .offset(bindparam("offset", type_=Integer))
+    return _nearest_first(
+        house,
+        offer,
+        *(offer.c.id, offer.c.village_code, offer.c.label, offer.c.floor, offer.c.usable_m2, offer.c.beds),
+        *(offer.c.features, offer.c.rent_fen, house.c.lat, house.c.lon, photo.label("photo")),
+    )
+
+
+@cache
+def _candidates_sql(shape: _Shape) -> Select[Any]:
+    house = _near_houses(shape)
+    offer = _offers_of(house, shape)
+    return _nearest_first(
+        house,
+        offer,
+        *(offer.c.id, house.c.id, house.c.owner_id, offer.c.village_code, offer.c.label, offer.c.beds),
+        *(offer.c.listing_id, offer.c.rent_fen, house.c.far),
     )
 
 
 @cache
 def _picked_sql() -> Select[Any]:
     return (
-        select(*_CANDIDATE, _FAR)
+        select(
+            *(Room.id, Room.house_id, House.owner_id, Room.village_code, Room.label, Room.beds),
+            *(Listing.id, Listing.rent_fen, _FAR),
+        )
         .join(House, House.id == Room.house_id)
         .join(Listing, Listing.room_id == Room.id)
-        .where(Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))), *_takeable(_ANY_SHAPE))
+        .where(
+            Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))),
+            safe_house_condition(_STARTS),
+            *_takeable(_ANY_SHAPE),
+        )
         .order_by(Room.id)
     )
 
 
 @cache
 def _counts_sql(shape: _Shape) -> Select[Any]:
-    counts: tuple[Any, ...] = (func.count(), func.sum(Room.beds), func.min(Listing.rent_fen))
+    house = _houses(shape).subquery("house_inside")
+    offer = _offers_of(house, shape)
+    counts: tuple[Any, ...] = (func.count(), func.sum(offer.c.beds), func.min(offer.c.rent_fen))
     return (
-        select(Room.village_code, *counts)
-        .join(House, House.id == Room.house_id)
+        select(house.c.village_code, *counts)
+        .select_from(house)
+        .join(offer, true())
+        .group_by(house.c.village_code)
+    )
+
+
+def _houses(shape: _Shape) -> Select[Any]:
+    return select(
+        *(House.id, House.owner_id, House.village_code, House.lat, House.lon), _FAR.label("far")
+    ).where(_inside(shape), safe_house_condition(_STARTS))
+
+
+def _near_houses(shape: _Shape) -> Subquery:
+    """Safe houses of the area in the order of distance."""
+    return _houses(shape).order_by(_FAR).offset(literal_column("0")).subquery("near_house")
+
+
+def _offers_of(house: Subquery, shape: _Shape) -> LateralFromClause:
+    """What can be taken in one house of ``house``."""
+    return (
+        select(
+            *(Room.id, Room.village_code, Room.label, Room.floor, Room.usable_m2, Room.beds, Room.features),
+            *(Listing.id.label("listing_id"), Listing.rent_fen),
+        )
         .join(Listing, Listing.room_id == Room.id)
-        .where(_inside(shape), *_takeable(shape))
-        .group_by(Room.village_code)
+        .where(Room.house_id == house.c.id, *_takeable(shape))
+        .offset(literal_column("0"))
+        .lateral("offer")
+    )
+
+
+def _nearest_first(house: Subquery, offer: LateralFromClause, *columns: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(house)
+        .join(offer, true())
+        .order_by(house.c.far, house.c.id, offer.c.id)
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=Integer))
     )
 
 
@@ -268,9 +294,9 @@ def _inside(shape: _Shape) -> ColumnElement[bool]:
 
 
 def _takeable(shape: _Shape) -> list[ColumnElement[bool] | TextClause]:
-    """On the market, free, and what the question wants of a room."""
+    """On offer, free, and what the question wants of a room."""
     conditions: list[ColumnElement[bool] | TextClause] = [
-        on_market_condition(_STARTS, _ENDS),
+        on_offer_condition(_STARTS, _ENDS),
         text(FREE_SQL),
         Room.beds >= bindparam("beds_at_least", type_=Integer),
     ]
