@@ -26,7 +26,7 @@ from qiantang_nest.bookings.services.telling import OwnerNotice, tell_owners
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.clock import SHANGHAI, business_date
-from qiantang_nest.core.db import db, lock_villages, refuse_as
+from qiantang_nest.core.db import array_literal, db, lock_villages, refuse_as
 from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.money import format_yuan
@@ -275,11 +275,11 @@ def add_rooms(
             "ends_on": block.ends_on,
             "held_until": block.expires_at,
             "replaces_id": replaces_id,
-            "room_ids": room_ids,
-            "listing_ids": [room.listing_id for room in rooms],
-            "owner_ids": [room.owner_id for room in rooms],
-            "village_codes": [room.village_code for room in rooms],
-            "rents": [room.rent_fen for room in rooms],
+            "room_ids": array_literal(room_ids),
+            "listing_ids": array_literal(room.listing_id for room in rooms),
+            "owner_ids": array_literal(room.owner_id for room in rooms),
+            "village_codes": array_literal(room.village_code for room in rooms),
+            "rents": array_literal(room.rent_fen for room in rooms),
         },
     )
 
