@@ -222,6 +222,8 @@ def _by_house(free: Sequence[FreeRoom]) -> dict[int, list[FreeRoom]]:
 def _least_spare(rooms: list[FreeRoom], wanted: int, worth: Callable[[FreeRoom], int]) -> list[FreeRoom]:
     """Rooms of one house until ``wanted`` is reached: largest first, the last one as small as will do."""
     left = sorted(rooms, key=lambda room: (-worth(room), room.rent_fen, room.room_id))
+    if sum(map(worth, left)) <= wanted:
+        return left
     taken: list[FreeRoom] = []
     while wanted > 0 and left:
         fitting = [room for room in left if worth(room) >= wanted]
