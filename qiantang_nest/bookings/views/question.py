@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from flask import g, request
 from werkzeug.datastructures import MultiDict
@@ -36,7 +37,7 @@ class Question:
     worksite: Worksite | None
     villages: Sequence[Village]
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """Village code → name."""
         return {village.code: village.name for village in self.villages}
