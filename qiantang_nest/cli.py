@@ -16,6 +16,7 @@ from qiantang_nest.accounts.queries import user_by_phone
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.billing.services import run_bills
 from qiantang_nest.billing.services.issue_bills import Issued, batches_by_street, plan_batches
+from qiantang_nest.bookings.services.hold_jobs import BATCH, HOLD_JOBS
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
 from qiantang_nest.core.db import db, transaction
@@ -37,6 +38,7 @@ from qiantang_nest.reports.services import KEPT_DAYS, refresh_days
 log = logging.getLogger("qiantang_nest")
 
 TIDY_EVERY = timedelta(minutes=10)
+JOBS_EVERY = timedelta(minutes=1)
 
 
 def _sms_gateway() -> SmsGateway:
@@ -56,6 +58,15 @@ def _tidy() -> None:
     ):
         with transaction():
             drop(now=clock.now())
+
+
+def _run_hold_jobs() -> None:
+    """What time does to holds; each job in a transaction of its own, again while it finds a full batch."""
+    for job in HOLD_JOBS:
+        done = BATCH
+        while done == BATCH:
+            with transaction():
+                done = job(now=clock.now())
 
 
 def register(app: Flask) -> None:
@@ -102,7 +113,7 @@ def register(app: Flask) -> None:
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_caught: stop.set())
-        tidied_at = clock.now() - TIDY_EVERY
+        tidied_at, jobs_at = clock.now() - TIDY_EVERY, clock.now() - JOBS_EVERY
         while not stop.is_set():
             try:
                 if tidied_at <= clock.now() - TIDY_EVERY:
@@ -110,6 +121,9 @@ def register(app: Flask) -> None:
                     _tidy()
                     with transaction():
                         apply_capacity_rule(today=clock.today(), actor=SYSTEM)
+                if jobs_at <= clock.now() - JOBS_EVERY:
+                    jobs_at = clock.now()
+                    _run_hold_jobs()
                 tried = send_due(now=clock.now(), gateway=gateway)
             except (SQLAlchemyError, Busy) as error:
                 log.warning("worker: %s, trying again", type(error).__name__)
@@ -120,6 +134,11 @@ def register(app: Flask) -> None:
                 db.session.remove()
             if not tried:
                 stop.wait(1)
+
+    @app.cli.command("hold-jobs")
+    def hold_jobs() -> None:
+        """Remind, hand silence to clerks, sweep expired holds; the worker does it every minute."""
+        _run_hold_jobs()
 
     @app.cli.command("load-places")
     def load_places_command() -> None:

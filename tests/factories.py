@@ -245,6 +245,8 @@ def make_hold(
                 owner_id=room.house.owner_id,
                 village_code=room.village_code,
                 rent_fen=listing.rent_fen,
+                answer="accepted" if listing.direct else "waiting",
+                answer_due_at=min(NOW + timedelta(hours=24), hold.expires_at),
             )
         )
     return hold

@@ -260,7 +260,7 @@ WHERE a.state IN ('held', 'leased', 'closed') AND b.state IN ('held', 'leased', 
 -- name: B3 a hold that counts holds every room it still has, for the whole time
 SELECT h.id AS hold_id, r.id AS hold_room_id
 FROM hold AS h
-JOIN hold_room AS r ON r.hold_id = h.id AND r.answer <> 'declined'
+JOIN hold_room AS r ON r.hold_id = h.id AND r.answer IN ('waiting', 'accepted')
 JOIN room_claim AS c ON c.id = r.claim_id
 WHERE h.state = 'active' AND h.expires_at > now()
   AND (c.state, c.starts_on, c.ends_on, c.held_until, c.room_id)
@@ -278,7 +278,7 @@ SELECT r.id AS hold_room_id
 FROM hold_room AS r
 JOIN hold AS h ON h.id = r.hold_id
 JOIN room_claim AS c ON c.id = r.claim_id
-WHERE c.state = 'held' AND (h.state <> 'active' OR r.answer = 'declined');
+WHERE c.state = 'held' AND (h.state <> 'active' OR r.answer IN ('declined', 'released'));
 
 -- name: B6 a let room has its lease, and a lease in force its claims
 SELECT l.id AS lease_id, lr.id AS lease_room_id

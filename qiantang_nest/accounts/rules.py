@@ -178,6 +178,8 @@ class Permission(StrEnum):
     HOLD_ANSWER = "bookings.answer"
     BOOKING_CONFIRM = "bookings.confirm"
     DEMAND_READ = "bookings.read_demands"
+    BOOKING_RULE_SET = "bookings.set_times"
+    """Set the district's hours for holds, answers and offers."""
     # occupancy
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
@@ -318,6 +320,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOUSE_READ,
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,
+            P.BOOKING_RULE_SET,
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,

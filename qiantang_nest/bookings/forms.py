@@ -16,7 +16,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget, TextInput
 
-from qiantang_nest.bookings.rules import OnRefusal, Wants
+from qiantang_nest.bookings.rules import OnRefusal, Times, Wants
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice, YuanField
 from qiantang_nest.core.i18n import _, _l
@@ -168,6 +168,67 @@ class HoldForm(BaseForm):
     )
     request_key = HiddenField(validators=[DataRequired(_l("这张表不完整，请回到找房页重新锁定。"))])
     shown_rent_fen = WholeNumberField(validators=[Optional()], widget=HiddenInput())
+
+
+class ReleaseForm(BaseForm):
+    """Which rooms of a hold are given back."""
+
+    rooms = ChecksField(_l("放开哪几间"), choices=[], coerce=int)
+
+
+class LengthenForm(BaseForm):
+    """Why a hold must last longer."""
+
+    reason = TextAreaField(
+        _l("为什么要多留"),
+        [
+            DataRequired(_l("请写一句为什么要多留，户主看得到。")),
+            Length(max=100, message=_l("原因请写短一点。")),
+        ],
+    )
+
+
+class TimesForm(BaseForm):
+    """The district's hours for holds and answers."""
+
+    hold_hours = WholeNumberField(
+        _l("锁定几小时"), [InputRequired(_l("请写几小时。")), Between(1, 168, _l("锁定请写 1 到 168 小时。"))]
+    )
+    answer_hours = WholeNumberField(
+        _l("户主几小时内答复"),
+        [InputRequired(_l("请写几小时。")), Between(1, 168, _l("答复请写 1 到 168 小时。"))],
+    )
+    lengthen_hours = WholeNumberField(
+        _l("延长一次加几小时"),
+        [InputRequired(_l("请写几小时，不许延长写 0。")), Between(0, 168, _l("延长请写 0 到 168 小时。"))],
+    )
+    offer_hours = WholeNumberField(
+        _l("候补的房留几小时"),
+        [InputRequired(_l("请写几小时。")), Between(1, 72, _l("候补请写 1 到 72 小时。"))],
+    )
+    basis = TextAreaField(
+        _l("依据的文件和条款"), [DataRequired(_l("请写依据，比如 区住建局〔2027〕3 号。")), Length(max=300)]
+    )
+    effective_on = DayField(_l("哪天起用"), [InputRequired(_l("请写日期。"))])
+
+    def validate_answer_hours(self, field: WholeNumberField) -> None:
+        if field.data is not None and self.hold_hours.data is not None and field.data > self.hold_hours.data:
+            raise ValidationError(
+                _(
+                    "答复 %(answer)s 小时比锁定 %(hold)s 小时长，请改短。",
+                    answer=field.data,
+                    hold=self.hold_hours.data,
+                )
+            )
+
+    def times(self) -> Times:
+        """The hours as typed; call it on a valid form."""
+        return Times(
+            hold_hours=self.hold_hours.data or 0,
+            answer_hours=self.answer_hours.data or 0,
+            lengthen_hours=self.lengthen_hours.data or 0,
+            offer_hours=self.offer_hours.data or 0,
+        )
 
 
 class AnswerForm(BaseForm):

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
+from qiantang_nest.core.dated_rules import DatedRule
 from qiantang_nest.core.db import Base
 from qiantang_nest.enterprises.models import Enterprise, Worksite
 from qiantang_nest.housing.models import Listing, Owner, Room
@@ -43,6 +44,24 @@ class Demand(Base):
     worksite: Mapped[Worksite | None] = relationship()
 
 
+class BookingRule(DatedRule, Base):
+    """The district's times of the ladder from a need to a booking, in hours (``rules.Times``)."""
+
+    __tablename__ = "booking_rule"
+    __table_args__ = (
+        CheckConstraint("hold_hours BETWEEN 1 AND 168", name="hold_sensible"),
+        CheckConstraint("answer_hours BETWEEN 1 AND hold_hours", name="answer_within_hold"),
+        CheckConstraint("lengthen_hours BETWEEN 0 AND 168", name="lengthen_sensible"),
+        CheckConstraint("offer_hours BETWEEN 1 AND 72", name="offer_sensible"),
+        CheckConstraint("btrim(basis) <> ''", name="basis_given"),
+    )
+
+    hold_hours: Mapped[int]
+    answer_hours: Mapped[int]
+    lengthen_hours: Mapped[int]
+    offer_hours: Mapped[int]
+
+
 class Hold(Base):
     """Rooms taken off the market for one employer until ``expires_at``; whole or not at all.
 
@@ -54,6 +73,7 @@ class Hold(Base):
         CheckConstraint("state IN ('active', 'booked', 'released')", name="state_known"),
         CheckConstraint("on_refusal IN ('replace', 'drop')", name="on_refusal_known"),
         CheckConstraint("ends_on > starts_on", name="period_forward"),
+        CheckConstraint("(lengthened_at IS NULL) = (lengthen_reason IS NULL)", name="lengthened_with_reason"),
         UniqueConstraint("enterprise_id", "request_key", name="uq_hold_request_key"),
         Index("ix_hold_enterprise_id_created_at", "enterprise_id", "created_at"),
         Index("ix_hold_active", "expires_at", postgresql_where=text("state = 'active'")),
@@ -71,6 +91,11 @@ class Hold(Base):
     """Made when the form was drawn: the same click twice, or a retry, gives one hold."""
     request_digest: Mapped[str]
     """Of what was asked, so that the same key with another request is refused."""
+    lengthened_at: Mapped[datetime | None]
+    """A hold is lengthened once at most, with a reason that the households read."""
+    lengthen_reason: Mapped[str | None]
+    warned_at: Mapped[datetime | None]
+    """When the employer was reminded that it ends soon."""
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     created_at: Mapped[datetime]
 
@@ -83,10 +108,11 @@ class HoldRoom(Base):
 
     __tablename__ = "hold_room"
     __table_args__ = (
-        CheckConstraint("answer IN ('waiting', 'accepted', 'declined')", name="answer_known"),
+        CheckConstraint("answer IN ('waiting', 'accepted', 'declined', 'released')", name="answer_known"),
         Index("ix_hold_room_hold_id", "hold_id"),
         Index("ix_hold_room_owner_waiting", "owner_id", postgresql_where=text("answer = 'waiting'")),
         Index("ix_hold_room_village_waiting", "village_code", postgresql_where=text("answer = 'waiting'")),
+        Index("ix_hold_room_answer_due_at", "answer_due_at", postgresql_where=text("answer = 'waiting'")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -98,6 +124,12 @@ class HoldRoom(Base):
     village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
     rent_fen: Mapped[int]
     answer: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    answer_due_at: Mapped[datetime]
+    """By when the household should answer; a later answer counts as long as the hold does."""
+    reminded_at: Mapped[datetime | None]
+    """When the household was reminded, once."""
+    chased_at: Mapped[datetime | None]
+    """When the village's clerk was asked to see to the silent household, once."""
     answer_reason: Mapped[str | None]
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))

@@ -16,8 +16,8 @@ from qiantang_nest.geography.rules import LatLon
 MAX_ROOMS_A_HOLD = 500
 DEFAULT_REACH_M = 10_000
 MOST_REACH_M = 30_000
-ANSWER_HOURS = 24
-"""When the owners' answers are due, counted from the hold; later ones count as long as the hold does."""
+REMIND_BEFORE = timedelta(hours=6)
+"""So long before the end a silent household, or an employer that has not booked, is reminded."""
 LATEST_START_DAYS = 366
 
 DISTRICT_CENTRE = LatLon(30.32525, 120.48945)
@@ -38,12 +38,28 @@ PLACES = {
 """Named points one may search from, beside streets and villages (domain rulebook 7, those marked good)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long the steps of the ladder last, in hours; the district sets them (``models.BookingRule``)."""
+
+    hold_hours: int = 48
+    """A hold, from its making to its end."""
+    answer_hours: int = 24
+    """A household's time to answer; later answers count as long as the hold does."""
+    lengthen_hours: int = 48
+    """What lengthening adds, once; 0 forbids it."""
+    offer_hours: int = 12
+    """How long freed rooms are kept for whoever waits for them."""
+
+
 class Answer(StrEnum):
     """An owner's word on one room of a hold."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
     DECLINED = "declined"
+    RELEASED = "released"
+    """The employer gave this room back; the household need not answer any more."""
 
 
 class OnRefusal(StrEnum):
@@ -173,6 +189,8 @@ class FreeRoom:
     beds: int
     listing_id: int
     rent_fen: int
+    direct: bool
+    """The household need not be asked."""
     far: float
 
 

@@ -55,9 +55,11 @@ CHIPS: dict[str, Chip] = {
     "listing.in_review": Chip("clock", "indigo", _l("审核中")),
     "listing.approved": Chip("check", "leaf", _l("可以上架")),
     "listing.listed": Chip("check", "leaf", _l("已上架")),
+    "listing.direct": Chip("check", "outline", _l("可直接订")),
     "listing.returned": Chip("arrow-left", "brick", _l("退回修改")),
     "listing.delisted": Chip("ban", "grey", _l("已下架")),
     # holds
+    "hold.silent": Chip("triangle-alert", "brick", _l("过了时限")),
     "hold.waiting": Chip("clock", "dashed", _l("等户主答复")),
     "hold.active": Chip("lock", "dashed", _l("锁定中")),
     "hold.accepted": Chip("check", "leaf", _l("户主答应了")),

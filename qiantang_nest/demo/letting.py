@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
+from qiantang_nest.bookings.rules import Times
 from qiantang_nest.core.period import add_months
 from qiantang_nest.core.workdays import add_workdays
 from qiantang_nest.demo.loader import Loader
@@ -276,6 +277,7 @@ class Letting:
                     room.rent_fen,
                     "accepted",
                     decided + timedelta(hours=rng.randint(1, 40)),
+                    decided + timedelta(hours=Times().answer_hours),
                 )
                 self._add(
                     "lease_room",
@@ -407,7 +409,7 @@ _COLUMNS = {
     "hold": "id, enterprise_id, worksite_id, starts_on, ends_on, expires_at, state, request_key,"
     " request_digest, created_at",
     "hold_room": "hold_id, claim_id, listing_id, room_id, owner_id, village_code, rent_fen, answer,"
-    " answered_at",
+    " answered_at, answer_due_at",
     "booking": "id, number, hold_id, enterprise_id, worksite_id, starts_on, ends_on, created_at",
     "lease": "id, number, owner_id, enterprise_id, village_code, starts_on, ends_on, convention, deposit_fen,"
     " state, signed_on, filing_state, filing_number, filed_on",

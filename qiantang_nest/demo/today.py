@@ -14,7 +14,7 @@ from qiantang_nest.billing.models import Bill
 from qiantang_nest.billing.services.payments import record_payment
 from qiantang_nest.bookings.models import Demand, Hold, HoldRoom
 from qiantang_nest.bookings.queries.rooms import candidates
-from qiantang_nest.bookings.rules import Answer, Area, Ask, OnRefusal, Wants
+from qiantang_nest.bookings.rules import Answer, Area, Ask, OnRefusal, Times, Wants
 from qiantang_nest.bookings.services.answer_hold import answer_hold
 from qiantang_nest.bookings.services.confirm_booking import confirm_booking
 from qiantang_nest.bookings.services.hold_rooms import hold_rooms
@@ -217,7 +217,7 @@ def _blocks(
             worksite=site,
             request_key=uuid.UUID(int=number, version=4),
             shown_rent_fen=None,
-            hold_hours=48,
+            times=Times(),
             actor=manager,
             now=now,
         )
@@ -232,6 +232,7 @@ def _blocks(
             hold_room_ids=rooms,
             answer=Answer.ACCEPTED,
             reason="",
+            times=Times(),
             actor=villager,
             now=now,
         )

@@ -17,6 +17,15 @@ MESSAGES = {
     "enterprises.submitted": _l("%(name)s 交来了企业资料，等您核验。"),
     "enterprises.verified": _l("%(name)s 已通过核验，可以订房了。"),
     "bookings.answer_wanted": _l("%(enterprise)s 想租您 %(rooms)s 间房，每月 %(rent_fen)s 元，等您答复。"),
+    "bookings.held_directly": _l(
+        "%(enterprise)s 订了您 %(rooms)s 间房，每月 %(rent_fen)s 元，等企业来签合同。"
+    ),
+    "bookings.answer_due": _l("%(enterprise)s 想租您 %(rooms)s 间房，快到答复时限了，请看一下。"),
+    "bookings.owner_silent": _l(
+        "%(owner)s还没有答复 %(enterprise)s（%(rooms)s 间房），请联系户主，或者替他答复。"
+    ),
+    "bookings.hold_ends_soon": _l("锁定的 %(rooms)s 间房快到时了，请在到时以前预订，或者延长一次。"),
+    "bookings.hold_lengthened": _l("%(enterprise)s 多留您的房 %(hours)s 小时：%(reason)s"),
     "bookings.hold_released": _l("%(enterprise)s 不租您的房了，您不用再答复。"),
     "bookings.rooms_refused": _l(
         "有户主不租 %(rooms)s 间房：换好了 %(replaced)s 间，去掉了 %(dropped)s 间。请看一下。"

@@ -262,10 +262,11 @@ def test_an_expired_hold_frees_its_rooms_with_nobody_sweeping(client: FlaskClien
 
 def test_giving_back(client: FlaskClient, cast: Cast) -> None:
     hold_id = hold_block(client, cast)
-    assert "放开这 6 间房？" in text_of(client.get(f"/holds/{hold_id}/release"))
-    assert post(client, f"/holds/{hold_id}/release").status_code == 303
+    url = f"/holds/{hold_id}/release"
+    assert "全部放开（6 间）" in text_of(client.get(url))
+    assert post(client, url, all="1").status_code == 303
     assert db.session.execute(select(RoomClaim.state).distinct()).scalars().all() == ["released"]
-    assert post(client, f"/holds/{hold_id}/release").status_code == 409
+    assert post(client, url, all="1").status_code == 409
     assert len(rooms_of(hold_block(client, cast))) == 6
 
 

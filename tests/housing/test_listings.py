@@ -270,10 +270,12 @@ def test_price_and_period_of_an_offer_change_under_audit(db_session: Any) -> Non
         rent_fen=70_000,
         starts_on=TODAY,
         ends_on=YEAR_ON,
+        direct=True,
         today=TODAY,
         actor=villager,
     )
     assert (listing.rent_fen, listing.ends_on, listing.state) == (70_000, YEAR_ON, "approved")
+    assert listing.direct
 
 
 def test_returning_says_why(db_session: Any) -> None:

@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
 
-from qiantang_nest.bookings.rules import Area, Ask, OnRefusal, Wants
+from qiantang_nest.bookings.rules import Area, Ask, OnRefusal, Times, Wants
 from qiantang_nest.bookings.services import hold_rooms as service
 from qiantang_nest.bookings.services.hold_rooms import NotEnoughRooms, RoomsGone, hold_rooms
 from qiantang_nest.core.actor import Actor
@@ -99,7 +99,7 @@ def take(actor: Actor, enterprise_id: int, ask: Ask, key: uuid.UUID | None = Non
                 worksite=None,
                 request_key=key or uuid.uuid4(),
                 shown_rent_fen=None,
-                hold_hours=48,
+                times=Times(),
                 actor=actor,
                 now=NOW,
             )

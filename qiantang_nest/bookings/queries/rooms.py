@@ -52,6 +52,7 @@ class FoundRoom:
     beds: int
     features: tuple[str, ...]
     rent_fen: int
+    direct: bool
     place: LatLon
     photo: str | None
 
@@ -91,6 +92,7 @@ def find_rooms(
             beds=row.beds,
             features=tuple(row.features),
             rent_fen=row.rent_fen,
+            direct=row.direct,
             place=LatLon(row.lat, row.lon),
             photo=row.photo,
         )
@@ -176,6 +178,7 @@ _CANDIDATE: tuple[Any, ...] = (
     Room.beds,
     Listing.id,
     Listing.rent_fen,
+    Listing.direct,
 )
 _LIST: tuple[Any, ...] = (
     Room.id,
@@ -186,6 +189,7 @@ _LIST: tuple[Any, ...] = (
     Room.beds,
     Room.features,
     Listing.rent_fen,
+    Listing.direct,
     House.lat,
     House.lon,
     select(Photo.media_name)

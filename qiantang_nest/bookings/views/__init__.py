@@ -34,6 +34,7 @@ from qiantang_nest.bookings.views import (  # noqa: E402
     search,
     signing,
     taking,
+    times,
 )
 
-__all__ = ["answers", "blueprint", "danger", "demands", "holds", "search", "signing", "taking"]
+__all__ = ["answers", "blueprint", "danger", "demands", "holds", "search", "signing", "taking", "times"]

@@ -1,11 +1,13 @@
 """An employer's holds: the list, one hold with its owners' answers, giving it back, booking it."""
 
+from datetime import timedelta
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
-from qiantang_nest.bookings.forms import TermsForm
+from qiantang_nest.bookings.forms import LengthenForm, ReleaseForm, TermsForm
 from qiantang_nest.bookings.models import Hold, HoldRoom
 from qiantang_nest.bookings.queries.holds import (
     booking_of_hold,
@@ -13,15 +15,21 @@ from qiantang_nest.bookings.queries.holds import (
     holds_visible_to,
     lease_ids_of_booking,
     rooms_of_hold,
+    times_on,
 )
 from qiantang_nest.bookings.rules import HoldStage, hold_stage
 from qiantang_nest.bookings.services.confirm_booking import StillWaiting, confirm_booking
+from qiantang_nest.bookings.services.lengthen_hold import lengthen_hold as lengthen
 from qiantang_nest.bookings.services.release_hold import release_hold as give_back
+from qiantang_nest.bookings.services.release_hold import release_rooms
 from qiantang_nest.bookings.views import blueprint
 from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.forms import SelectChoice
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.geography.models import Village
 
@@ -89,20 +97,78 @@ def hold(hold_id: int) -> str:
         booking=booking,
         leases=len(lease_ids_of_booking(booking.id)) if booking else 0,
         may_confirm=may(actor().role, Permission.BOOKING_CONFIRM),
+        may_lengthen=found.lengthened_at is None and times_on(clock.today()).lengthen_hours > 0,
     )
 
 
 @blueprint.route("/holds/<int:hold_id>/release", methods=["GET", "POST"])
 @requires(Permission.HOLD)
-def release_hold(hold_id: int) -> Response | str:
-    """«Give the rooms back?», and doing it."""
+def release_hold(hold_id: int) -> Response | str | tuple[str, int]:
+    """«Give rooms back?»: those ticked, or all of them."""
     found = load_hold(hold_id)
+    rooms = [room for room in rooms_of_hold(found, actor()) if room.claim.state == "held"]
+    villages = village_names(rooms)
+    form = ReleaseForm()
+    form.rooms.choices = [
+        SelectChoice(
+            room.id,
+            _(
+                "%(village)s %(label)s 房，每月 %(rent)s 元",
+                village=villages[room.village_code],
+                label=room.room.label,
+                rent=format_yuan(room.rent_fen),
+            ),
+        )
+        for room in rooms
+    ]
+    status = 200
     if request.method == "POST":
-        with transaction():
-            give_back(hold=found, actor=actor(), now=clock.now())
-        flash(_("已经放开，户主会知道不用再答复。"), "done")
-        return redirect(url_for("bookings.holds"), 303)
-    return render_template("bookings/release_hold.html", hold=found, sums=hold_sums([found.id])[found.id])
+        if request.form.get("all"):
+            with transaction():
+                give_back(hold=found, actor=actor(), now=clock.now())
+            flash(_("已经放开，户主会知道不用再答复。"), "done")
+            return redirect(url_for("bookings.holds"), 303)
+        status = 422
+        if form.validate():
+            try:
+                with transaction():
+                    count = release_rooms(
+                        hold=found, hold_room_ids=form.rooms.data or [], actor=actor(), now=clock.now()
+                    )
+                flash(_("放开了 %(rooms)s 间，其余的还锁着。", rooms=count), "done")
+                return redirect(url_for("bookings.hold", hold_id=hold_id), 303)
+            except InvalidValue as error:
+                form.refuse(form.rooms, error)
+    sums = hold_sums([found.id])[found.id]
+    return render_template("bookings/release_hold.html", hold=found, sums=sums, form=form), status
+
+
+@blueprint.route("/holds/<int:hold_id>/lengthen", methods=["GET", "POST"])
+@requires(Permission.HOLD)
+def lengthen_hold(hold_id: int) -> Response | str | tuple[str, int]:
+    """«Keep the rooms longer?», once, with a reason that the households read."""
+    found = load_hold(hold_id)
+    times = times_on(clock.today())
+    form = LengthenForm()
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.validate():
+            with transaction():
+                lengthen(
+                    hold=found, reason=form.reason.data or "", times=times, actor=actor(), now=clock.now()
+                )
+            flash(_("多留了 %(hours)s 小时，户主收到了消息。", hours=times.lengthen_hours), "done")
+            return redirect(url_for("bookings.hold", hold_id=hold_id), 303)
+    return render_template(
+        "bookings/lengthen_hold.html",
+        hold=found,
+        form=form,
+        times=times,
+        until=found.expires_at + timedelta(hours=times.lengthen_hours),
+        stage=hold_stage(found.state, found.expires_at, clock.now()),
+        sums=hold_sums([found.id])[found.id],
+    ), status
 
 
 @blueprint.route("/holds/<int:hold_id>/confirm", methods=["GET", "POST"])

@@ -6,7 +6,7 @@ Each function is one statement whatever the number of rooms.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from qiantang_nest.core.db import db
 from qiantang_nest.occupancy.models import RoomClaim
@@ -42,6 +42,34 @@ that is taken breaks ``room_claim_no_overlap``, which ``transaction`` turns into
 def claims_to_leased(*, claim_ids: Sequence[int]) -> None:
     """Held rooms become let rooms; from now on no clock frees them."""
     _set_state(claim_ids, "leased", "held", held_until=None)
+
+
+def lengthen_claims(*, claim_ids: Sequence[int], held_until: datetime) -> None:
+    """Held rooms stay held until another instant."""
+    db.session.execute(
+        update(RoomClaim)
+        .where(RoomClaim.id.in_(claim_ids), RoomClaim.state == "held")
+        .values(held_until=held_until)
+    )
+
+
+def release_expired_claims(*, now: datetime, limit: int) -> int:
+    """Mark at most ``limit`` expired holds as released; returns how many. They are free in any case."""
+    expired = (
+        select(RoomClaim.id)
+        .where(RoomClaim.state == "held", RoomClaim.held_until <= now)
+        .order_by(RoomClaim.held_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    done = db.session.execute(
+        update(RoomClaim)
+        .where(RoomClaim.id.in_(expired.scalar_subquery()))
+        .values(state="released")
+        .returning(RoomClaim.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(done.all())
 
 
 def release_claims(*, claim_ids: Sequence[int]) -> None:
