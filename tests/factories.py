@@ -21,6 +21,7 @@ from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, Stay
 
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 09:00 in Hangzhou
+SIGN_UNTIL = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)  # 24:00 of the seventh day in Hangzhou
 VILLAGE, NEIGHBOUR_VILLAGE = "330114003201", "330114003202"
 OTHER_STREET_VILLAGE = "330114004203"
 _VILLAGE_NAMES = {VILLAGE: "同一村", NEIGHBOUR_VILLAGE: "同二村", OTHER_STREET_VILLAGE: "义蓬村"}
@@ -261,13 +262,19 @@ def make_lease(
     rent_fen: int = 60_000,
     **fields: Any,
 ) -> Lease:
-    """A signed lease of rooms of one owner, with its claims and booking; deposit one month's rent."""
+    """A signed lease of rooms of one owner, with its claims and booking; deposit one month's rent.
+
+    With ``state="drafted"`` its rooms are held for the week it may be signed in.
+    """
     house = rooms[0].house
+    state = fields.get("state", "signed")
+    drafted = state == "drafted"
     values: dict[str, Any] = {
         "number": f"HT-2026-{next(_serial):06d}",
         "deposit_fen": rent_fen * len(rooms),
-        "state": "signed",
-        "signed_on": starts_on,
+        "state": state,
+        "signed_on": None if drafted else starts_on,
+        "sign_until": SIGN_UNTIL if drafted else None,
         **fields,
     }
     lease = add(
@@ -281,7 +288,13 @@ def make_lease(
         )
     )
     for room in rooms:
-        claim = make_claim(room, starts_on, ends_on)
+        claim = make_claim(
+            room,
+            starts_on,
+            ends_on,
+            {"drafted": "held", "cancelled": "released"}.get(state, "leased"),
+            held_until=lease.sign_until,
+        )
         add(
             LeaseRoom(
                 lease_id=lease.id,

@@ -278,15 +278,37 @@ SELECT r.id AS hold_room_id
 FROM hold_room AS r
 JOIN hold AS h ON h.id = r.hold_id
 JOIN room_claim AS c ON c.id = r.claim_id
-WHERE c.state = 'held' AND (h.state <> 'active' OR r.answer IN ('declined', 'released'));
+LEFT JOIN lease_room AS lr ON lr.claim_id = c.id
+LEFT JOIN lease AS l ON l.id = lr.lease_id
+WHERE c.state = 'held' AND (r.answer IN ('declined', 'released')
+      OR h.state = 'released' OR (h.state = 'booked' AND l.state IS DISTINCT FROM 'drafted'));
 
--- name: B6 a let room has its lease, and a lease in force its claims
+-- name: B6 a lease in force has let its rooms, one that waits for signatures holds them until it lapses
 SELECT l.id AS lease_id, lr.id AS lease_room_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE l.state IN ('drafted', 'signed') AND lr.ends_on > current_date
-  AND (c.state <> 'leased' OR c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on);
+WHERE lr.ends_on > current_date
+  AND (c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on
+       OR (l.state = 'signed' AND c.state <> 'leased')
+       OR (l.state = 'drafted' AND l.sign_until > now()
+           AND (c.state, c.held_until) IS DISTINCT FROM ('held', l.sign_until)))
+  AND (l.state = 'signed' OR (l.state = 'drafted' AND l.sign_until > now()));
+
+-- name: B6 a lease that came to nothing lets and holds nothing
+SELECT l.id AS lease_id, c.id AS claim_id
+FROM lease AS l
+JOIN lease_room AS lr ON lr.lease_id = l.id
+JOIN room_claim AS c ON c.id = lr.claim_id
+WHERE (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
+   OR (l.state = 'drafted' AND l.sign_until <= now()
+       AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > now())));
+
+-- name: S1 a cancelled lease says who took it back, and no other does
+SELECT l.id AS lease_id
+FROM lease AS l
+LEFT JOIN lease_withdrawal AS w ON w.lease_id = l.id
+WHERE (l.state = 'cancelled') <> (w.lease_id IS NOT NULL);
 
 -- name: S1 whoever signed a lease signed its own document, and two signatures make it valid
 SELECT l.id AS lease_id
@@ -294,4 +316,5 @@ FROM lease AS l
 JOIN lease_signature AS s ON s.lease_id = l.id
 GROUP BY l.id
 HAVING bool_or(s.document_sha256 IS DISTINCT FROM l.document_sha256)
-    OR (l.state = 'drafted') <> (count(*) < 2);
+    OR (l.state = 'drafted' AND count(*) = 2)
+    OR (l.state IN ('signed', 'ended') AND count(*) < 2);

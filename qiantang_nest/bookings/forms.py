@@ -23,6 +23,7 @@ from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.period import Period
 from qiantang_nest.housing.rules import FEATURES, Feature, feature_label
 from qiantang_nest.occupancy.services.leases import Terms
+from qiantang_nest.occupancy.services.withdrawing import REASON_LENGTH
 
 
 class ChecksField(SelectMultipleField):
@@ -189,7 +190,7 @@ class LengthenForm(BaseForm):
 
 
 class TimesForm(BaseForm):
-    """The district's hours for holds and answers."""
+    """The district's times for holds, answers and signatures."""
 
     hold_hours = WholeNumberField(
         _l("锁定几小时"), [InputRequired(_l("请写几小时。")), Between(1, 168, _l("锁定请写 1 到 168 小时。"))]
@@ -205,6 +206,10 @@ class TimesForm(BaseForm):
     offer_hours = WholeNumberField(
         _l("候补的房留几小时"),
         [InputRequired(_l("请写几小时。")), Between(1, 72, _l("候补请写 1 到 72 小时。"))],
+    )
+    sign_days = WholeNumberField(
+        _l("预订后几天内签好合同"),
+        [InputRequired(_l("请写几天。")), Between(1, 30, _l("签合同请写 1 到 30 天。"))],
     )
     basis = TextAreaField(
         _l("依据的文件和条款"), [DataRequired(_l("请写依据，比如 区住建局〔2027〕3 号。")), Length(max=300)]
@@ -222,12 +227,13 @@ class TimesForm(BaseForm):
             )
 
     def times(self) -> Times:
-        """The hours as typed; call it on a valid form."""
+        """The times as typed; call it on a valid form."""
         return Times(
             hold_hours=self.hold_hours.data or 0,
             answer_hours=self.answer_hours.data or 0,
             lengthen_hours=self.lengthen_hours.data or 0,
             offer_hours=self.offer_hours.data or 0,
+            sign_days=self.sign_days.data or 0,
         )
 
 
@@ -304,6 +310,18 @@ class SignForm(BaseForm):
         _l("手机收到的 6 位签字码"), [DataRequired(_l("请填手机收到的 6 位签字码。")), Length(max=20)]
     )
     document = HiddenField(validators=[DataRequired(_l("请重新打开合同看过再签。"))])
+
+
+class WithdrawForm(BaseForm):
+    """Why a lease that is not signed yet is given up."""
+
+    reason = TextAreaField(
+        _l("原因"),
+        [
+            DataRequired(_l("请写一句原因，对方看得到。")),
+            Length(max=REASON_LENGTH, message=_l("原因最多写 %(max)d 个字。")),
+        ],
+    )
 
 
 class DangerForm(BaseForm):

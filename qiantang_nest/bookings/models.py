@@ -45,7 +45,7 @@ class Demand(Base):
 
 
 class BookingRule(DatedRule, Base):
-    """The district's times of the ladder from a need to a booking, in hours (``rules.Times``)."""
+    """The district's times of the ladder from a need to a signed lease (``rules.Times``)."""
 
     __tablename__ = "booking_rule"
     __table_args__ = (
@@ -53,6 +53,7 @@ class BookingRule(DatedRule, Base):
         CheckConstraint("answer_hours BETWEEN 1 AND hold_hours", name="answer_within_hold"),
         CheckConstraint("lengthen_hours BETWEEN 0 AND 168", name="lengthen_sensible"),
         CheckConstraint("offer_hours BETWEEN 1 AND 72", name="offer_sensible"),
+        CheckConstraint("sign_days BETWEEN 1 AND 30", name="sign_sensible"),
         CheckConstraint("btrim(basis) <> ''", name="basis_given"),
     )
 
@@ -60,6 +61,7 @@ class BookingRule(DatedRule, Base):
     answer_hours: Mapped[int]
     lengthen_hours: Mapped[int]
     offer_hours: Mapped[int]
+    sign_days: Mapped[int]
 
 
 class Hold(Base):

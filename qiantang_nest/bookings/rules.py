@@ -50,6 +50,8 @@ class Times:
     """What lengthening adds, once; 0 forbids it."""
     offer_hours: int = 12
     """How long freed rooms are kept for whoever waits for them."""
+    sign_days: int = 7
+    """How many days after a booking its leases may be signed."""
 
 
 class Answer(StrEnum):
@@ -83,6 +85,21 @@ def hold_stage(state: str, expires_at: datetime, now: datetime) -> HoldStage:
     if state == HoldStage.ACTIVE and expires_at <= now:
         return HoldStage.EXPIRED
     return HoldStage(state)
+
+
+class BookingStage(StrEnum):
+    """What a booking is, told by its leases; never stored."""
+
+    SIGNING = "signing"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+def booking_stage(*, waiting: int, signed: int) -> BookingStage:
+    """The stage of a booking with so many leases that wait for a signature, and so many signed by both."""
+    if waiting:
+        return BookingStage.SIGNING
+    return BookingStage.CONFIRMED if signed else BookingStage.CANCELLED
 
 
 # --- what is asked ----------------------------------------------------------------------------------

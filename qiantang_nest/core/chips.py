@@ -77,6 +77,8 @@ CHIPS: dict[str, Chip] = {
     "lease.draft": Chip("pencil", "plain", _l("起草中")),
     "lease.signing": Chip("pencil", "dashed", _l("等签字")),
     "lease.half_signed": Chip("pencil", "indigo", _l("等对方签字")),
+    "lease.cancelled": Chip("x", "grey", _l("已取消")),
+    "lease.lapsed": Chip("x", "grey", _l("到时没签")),
     "lease.signed": Chip("diamond", "hatch", _l("已签，没到期初")),
     "lease.active": Chip("check", "edge", _l("租着")),
     "lease.ending": Chip("clock", "gold", _l("快到期")),

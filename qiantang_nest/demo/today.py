@@ -236,7 +236,9 @@ def _blocks(
             actor=villager,
             now=now,
         )
-        confirm_booking(hold=taken, terms=Terms(), drop_waiting=False, actor=manager, now=now)
+        confirm_booking(
+            hold=taken, terms=Terms(), drop_waiting=False, sign_days=Times().sign_days, actor=manager, now=now
+        )
         mine = mine[1:]
     if mine or others:
         hold([*mine[:2], *others], 2)

@@ -165,9 +165,12 @@ class House(Base):
     dangerous_reason: Mapped[str | None]
     safe_until: Mapped[date | None]
     """First day the latest passed safety check no longer covers; None if the latest failed or none exists."""
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk entered it as the household's proxy."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    owner: Mapped[Owner] = relationship()
+    owner: Mapped[Owner] = relationship(foreign_keys=[owner_id])
 
 
 class HouseDocument(Base):
@@ -256,6 +259,9 @@ class Room(Base):
     beds: Mapped[int]
     features: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     """Codes of ``housing.rules.FEATURES``."""
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk entered it as the household's proxy."""
     removed_at: Mapped[datetime | None]
 
     house: Mapped[House] = relationship()

@@ -31,9 +31,16 @@ MESSAGES = {
         "有户主不租 %(rooms)s 间房：换好了 %(replaced)s 间，去掉了 %(dropped)s 间。请看一下。"
     ),
     "bookings.all_answered": _l("户主都答复了，%(rooms)s 间房可以预订。请在锁定到时以前预订。"),
-    "bookings.lease_to_sign": _l("%(enterprise)s 订了您 %(rooms)s 间房，合同 %(number)s 等您签字。"),
+    "bookings.lease_to_sign": _l(
+        "%(enterprise)s 订了您 %(rooms)s 间房，合同 %(number)s 等您签字，最晚 %(last_on)s 签。"
+    ),
     "bookings.lease_signed": _l("合同 %(number)s 两边都签好了。"),
-    "bookings.lease_half_signed": _l("合同 %(number)s 对方签好了，等您这边签字。"),
+    "bookings.lease_half_signed": _l("合同 %(number)s 对方签好了，等您这边签字，最晚 %(last_on)s 签。"),
+    "bookings.lease_withdrawn": _l(
+        "%(enterprise)s 撤回了合同 %(number)s，不租您的 %(rooms)s 间房了：%(reason)s。您不用再签字。"
+    ),
+    "bookings.lease_declined": _l("户主不签合同 %(number)s 了，%(rooms)s 间房放开了：%(reason)s。"),
+    "bookings.lease_cancelled": _l("合同 %(number)s 取消了，%(rooms)s 间房放开了：%(reason)s。"),
     "bookings.house_dangerous": _l(
         "%(village)s 有一座房子被鉴定为危房，贵司锁定的 %(held)s 间已经放开，"
         "租着的 %(leased)s 间请尽快安排搬出。"

@@ -12,6 +12,7 @@ from qiantang_nest.core.errors import DomainError, WrongState
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.enterprises.models import Enterprise, Worker
 from qiantang_nest.housing.models import Owner, Room
+from qiantang_nest.occupancy.rules import last_day_to_sign
 
 ACTIVE_CLAIM = "state IN ('held', 'leased', 'closed')"
 
@@ -35,8 +36,9 @@ class MixedRoom(DomainError):
 class RoomClaim(Base):
     """A room is taken from ``starts_on`` up to, not including, ``ends_on``.
 
-    ``held`` until ``held_until`` (an expired hold is free whether or not anything has swept it), ``leased``,
-    ``closed`` (repair, own use), ``released`` (history; blocks nothing).
+    ``held`` until ``held_until`` (an expired hold is free whether or not anything has swept it), first by the
+    hold, then by the lease that both sides have yet to sign; ``leased`` once they have; ``closed`` (repair,
+    own use); ``released`` (history; blocks nothing).
     """
 
     __tablename__ = "room_claim"
@@ -82,6 +84,9 @@ class RoomClaim(Base):
     held_until: Mapped[datetime | None]
     reason: Mapped[str | None]
     """Why a room is closed."""
+    closed_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk closed it as the household's proxy."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     room: Mapped[Room] = relationship()
@@ -89,6 +94,9 @@ class RoomClaim(Base):
 
 class Lease(Base):
     """One contract between one lessor and one employer for rooms of one booking.
+
+    ``drafted`` until both have signed, then ``signed``; ``cancelled`` if one side took its word back before
+    that (``LeaseWithdrawal``). Drafted and past ``sign_until`` means lapsed: computed, never stored.
 
     Terms follow 住房租赁条例 art. 10 and the SAMR model lease; sums in fen, ``late_fee_permyriad`` is
     1/10,000 of the unpaid principal a day.
@@ -107,6 +115,7 @@ class Lease(Base):
             "ends_on > starts_on AND ends_on <= starts_on + interval '20 years'", name="term_lawful"
         ),
         CheckConstraint("(state = 'drafted') <= (signed_on IS NULL)", name="draft_unsigned"),
+        CheckConstraint("(state = 'drafted') <= (sign_until IS NOT NULL)", name="draft_has_end"),
         CheckConstraint("(document_sha256 IS NULL) = (document_media IS NULL)", name="document_whole"),
         Index("ix_lease_owner_id", "owner_id"),
         Index("ix_lease_enterprise_id", "enterprise_id"),
@@ -136,6 +145,8 @@ class Lease(Base):
     """Of the PDF both sides sign, drawn when it is first looked at; from then on it never changes."""
     document_media: Mapped[str | None]
     """Its name in the media store."""
+    sign_until: Mapped[datetime | None]
+    """From then on it cannot be signed and its rooms are free; None for leases taken over from paper."""
     signed_on: Mapped[date | None]
     ended_on: Mapped[date | None]
     end_reason: Mapped[str | None]
@@ -147,6 +158,11 @@ class Lease(Base):
 
     owner: Mapped[Owner] = relationship()
     enterprise: Mapped[Enterprise] = relationship()
+
+    @property
+    def sign_by(self) -> date | None:
+        """The last day on which it may be signed."""
+        return None if self.sign_until is None else last_day_to_sign(self.sign_until)
 
 
 class LeaseRoom(Base):
@@ -191,6 +207,27 @@ class LeaseSignature(Base):
     sms_code_id: Mapped[int | None] = mapped_column(ForeignKey("sms_code.id"), unique=True)
     """The used code, bound to phone, purpose and document; None only for leases taken over from paper."""
     signed_at: Mapped[datetime]
+
+
+class LeaseWithdrawal(Base):
+    """Why a lease came to nothing: who took it back before both had signed, and the reason the others read.
+
+    ``office`` when a house of it was found dangerous. Signatures given before stay as they are.
+    """
+
+    __tablename__ = "lease_withdrawal"
+    __table_args__ = (
+        CheckConstraint("side IN ('lessor', 'lessee', 'office')", name="side_known"),
+        CheckConstraint("btrim(reason) <> ''", name="reason_given"),
+    )
+
+    lease_id: Mapped[int] = mapped_column(ForeignKey("lease.id"), primary_key=True, autoincrement=False)
+    side: Mapped[str]
+    user_id: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk wrote it as the household's proxy."""
+    reason: Mapped[str]
+    withdrawn_at: Mapped[datetime]
 
 
 class Stay(Base):
@@ -301,3 +338,4 @@ refuse_as(
     _l("同一间房不能男女混住，夫妻房也不能安排别人。请换一间房。"),
 )
 refuse_as("uq_lease_signature_side", WrongState, _l("这一方刚才已经签好了。"))
+refuse_as("pk_lease_withdrawal", WrongState, _l("这份合同刚才已经取消了。"))

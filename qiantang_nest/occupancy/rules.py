@@ -1,4 +1,4 @@
-"""Who sleeps where, when a report is due, and what a room is on a day.
+"""Who sleeps where, when a report or a signature is due, and what a room is on a day.
 
 Men and women never share a room; a couple has a room of its own (domain rulebook 2.2, 5). The database says
 the same by ``stay_no_mixed_room`` over ``companion_key``; beds are chosen here so that it need not refuse.
@@ -6,10 +6,11 @@ the same by ``stay_no_mixed_room`` over ``companion_key``; beds are chosen here 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from qiantang_nest.core.clock import SHANGHAI, business_date
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import Sex, age_on
 from qiantang_nest.core.period import Period
@@ -56,6 +57,29 @@ def registration_due(happened_on: date) -> date:
 def old_enough(born_on: date, on: date) -> bool:
     """Say whether someone born on ``born_on`` may be housed as a worker on the day ``on`` (16 years)."""
     return born_on <= on and age_on(born_on, on) >= MIN_WORKER_AGE
+
+
+# --- signing --------------------------------------------------------------------------------------
+
+
+def signing_end(booked_on: date, starts_on: date, days: int) -> datetime:
+    """Return the instant from which an unsigned lease holds no room: the end of the last day to sign.
+
+    That is ``days`` days after the booking, or the first day of the lease if it comes sooner; whoever books
+    at the last moment still has the whole of the next day.
+    """
+    last = max(min(booked_on + timedelta(days=days), starts_on), booked_on + timedelta(days=1))
+    return datetime.combine(last + timedelta(days=1), time(), SHANGHAI)
+
+
+def last_day_to_sign(sign_until: datetime) -> date:
+    """Return the day whose 24:00 ``sign_until`` is."""
+    return business_date(sign_until) - timedelta(days=1)
+
+
+def has_lapsed(state: str, sign_until: datetime | None, now: datetime) -> bool:
+    """Say whether a lease was not signed by both in time; computed, never stored."""
+    return state == "drafted" and sign_until is not None and sign_until <= now
 
 
 # --- beds -----------------------------------------------------------------------------------------

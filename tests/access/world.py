@@ -21,7 +21,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services import start_session
 from qiantang_nest.billing.models import Bill, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
-from qiantang_nest.bookings.models import Demand, HoldRoom
+from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom
 from qiantang_nest.core import media
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -374,6 +374,10 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "hold_id": hold.id,
         "lease_id": lease.id,
         "bookings.sign_lease.lease_id": draft.id,
+        "bookings.withdraw_lease.lease_id": draft.id,
+        "booking_id": db.session.execute(
+            select(BookingLease.booking_id).where(BookingLease.lease_id == draft.id)
+        ).scalar_one(),
     }
     _stays(side, enterprise, lease, mark)
     _money(side, enterprise, lease, mark)

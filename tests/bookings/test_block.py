@@ -394,7 +394,9 @@ def test_booking_makes_one_lease_per_lessor(client: FlaskClient, cast: Cast) -> 
     assert [lease.number for lease in leases] == ["HT-2026-000001", "HT-2026-000002"]
     assert {lease.deposit_fen for lease in leases} == {180_000}
     assert {lease.state for lease in leases} == {"drafted"}
-    assert {claim.state for claim in db.session.execute(select(RoomClaim)).scalars()} == {"leased"}
+    claims = db.session.execute(select(RoomClaim)).scalars().all()
+    assert {(claim.state, claim.held_until) for claim in claims} == {("held", factories.SIGN_UNTIL)}
+    assert {lease.sign_until for lease in leases} == {factories.SIGN_UNTIL}
     assert db.session.execute(select(Booking)).scalar_one().number == "YD-2026-000001"
     shown = text_of(client.get("/leases"))
     assert "HT-2026-000001" in shown
@@ -415,7 +417,7 @@ def test_unanswered_rooms_wait_or_are_dropped(client: FlaskClient, cast: Cast) -
     assert "还有 3 间房的户主没有答复" in text_of(waits)
     assert post(client, url, convention="anchor", drop_waiting="y", **TERMS).status_code == 303
     states = sorted(claim.state for claim in db.session.execute(select(RoomClaim)).scalars())
-    assert states == ["leased"] * 3 + ["released"] * 3
+    assert states == ["held"] * 3 + ["released"] * 3
 
 
 @pytest.mark.parametrize(

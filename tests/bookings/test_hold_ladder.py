@@ -234,7 +234,7 @@ def test_giving_back_needs_a_choice_and_not_all(cast: Cast) -> None:
 
 
 def test_the_usual_hours_hold_until_the_district_sets_others(at_now: None, db_session: Any) -> None:
-    assert times_on(TODAY) == Times(48, 24, 48, 12)
+    assert times_on(TODAY) == Times(48, 24, 48, 12, 7)
 
 
 def test_the_district_sets_hours_from_a_day_on(client: FlaskClient, at_now: None, db_session: Any) -> None:
@@ -246,12 +246,13 @@ def test_the_district_sets_hours_from_a_day_on(client: FlaskClient, at_now: None
         "answer_hours": "36",
         "lengthen_hours": "0",
         "offer_hours": "6",
+        "sign_days": "5",
         "basis": "区住建局〔2026〕9 号",
     }
     tomorrow = TODAY + timedelta(days=1)
     assert post(client, "/holds/times", effective_on=tomorrow.isoformat(), **values).status_code == 303
     assert times_on(TODAY) == Times()
-    assert times_on(tomorrow) == Times(72, 36, 0, 6)
+    assert times_on(tomorrow) == Times(72, 36, 0, 6, 5)
     again = post(client, "/holds/times", effective_on=tomorrow.isoformat(), **values)
     assert again.status_code == 422
     assert "已经定过一次标准" in text_of(again)

@@ -25,6 +25,13 @@ def test_a_closed_room_is_claimed() -> None:
     assert (claim.state, claim.reason, claim.ends_on) == ("closed", "换热水器", TODAY + WEEK)
 
 
+def test_a_closing_names_who_closed_and_for_whom() -> None:
+    clerk, room = make_clerk(), make_room()
+    days = {"starts_on": TODAY, "ends_on": TODAY + WEEK, "today": TODAY, "now": NOW}
+    claim = close_room(room=room, reason="换热水器", actor=clerk, on_behalf_of=room.house.owner_id, **days)
+    assert (claim.closed_by, claim.on_behalf_of) == (clerk.user_id, room.house.owner_id)
+
+
 @pytest.mark.parametrize("state", ["held", "leased", "closed"])
 def test_a_taken_room_is_not_closed(state: str) -> None:
     room = make_room()

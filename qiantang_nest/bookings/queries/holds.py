@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, cast, exists, false, f
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.rules import Role
-from qiantang_nest.bookings.models import Booking, BookingLease, BookingRule, Demand, Hold, HoldRoom
+from qiantang_nest.bookings.models import BookingRule, Demand, Hold, HoldRoom
 from qiantang_nest.bookings.rules import Times
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.dated_rules import rule_on
@@ -27,7 +27,7 @@ def times_on(day: date) -> Times:
     rule = rule_on(BookingRule, day)
     if rule is None:
         return Times()
-    return Times(rule.hold_hours, rule.answer_hours, rule.lengthen_hours, rule.offer_hours)
+    return Times(rule.hold_hours, rule.answer_hours, rule.lengthen_hours, rule.offer_hours, rule.sign_days)
 
 
 def holds_visible_to(actor: Actor) -> Select[Hold]:
@@ -141,22 +141,6 @@ def waiting_answers(actor: Actor, now: datetime) -> Select[Any]:
         )
         .group_by(Hold.id, Owner.id, Enterprise.id)
         .order_by(func.min(HoldRoom.answer_due_at), Hold.id, Owner.household_no)
-    )
-
-
-def booking_of_hold(hold_id: int) -> Booking | None:
-    """The booking a hold became."""
-    return db.session.execute(select(Booking).where(Booking.hold_id == hold_id)).scalar_one_or_none()
-
-
-def lease_ids_of_booking(booking_id: int) -> list[int]:
-    """The leases a booking made."""
-    return list(
-        db.session.execute(
-            select(BookingLease.lease_id)
-            .where(BookingLease.booking_id == booking_id)
-            .order_by(BookingLease.lease_id)
-        ).scalars()
     )
 
 

@@ -5,13 +5,14 @@ from datetime import datetime
 from qiantang_nest.bookings.models import Booking, BookingLease, Hold
 from qiantang_nest.bookings.rules import Answer
 from qiantang_nest.bookings.services.hold_lock import lock_active_hold
-from qiantang_nest.bookings.services.telling import OwnerNotice, tell_owners
+from qiantang_nest.bookings.services.telling import ask_to_sign
 from qiantang_nest.core import audit, numbering
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.clock import business_date
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.occupancy.rules import signing_end
 from qiantang_nest.occupancy.services.claims import release_claims
 from qiantang_nest.occupancy.services.leases import HeldRoom, Terms, draft_leases
 
@@ -20,8 +21,12 @@ class StillWaiting(WrongState):
     """Owners have not answered, and the employer did not say to go on without them."""
 
 
-def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Actor, now: datetime) -> Booking:
+def confirm_booking(
+    *, hold: Hold, terms: Terms, drop_waiting: bool, sign_days: int, actor: Actor, now: datetime
+) -> Booking:
     """Book the accepted rooms; with ``drop_waiting`` the unanswered ones are given back.
+
+    The leases hold the rooms for as long as they may be signed (``signing_end``).
 
     Raises:
         WrongState: the hold no longer counts, or no owner has accepted.
@@ -47,6 +52,7 @@ def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Acto
         starts_on=hold.starts_on,
         ends_on=hold.ends_on,
         terms=terms,
+        sign_until=signing_end(today, hold.starts_on, sign_days),
         today=today,
         actor=actor,
     )
@@ -77,22 +83,6 @@ def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Acto
             "dropped": len(waiting),
         },
     )
-    name = hold.enterprise.name
     rooms_of = {lease.owner_id: sum(room.owner_id == lease.owner_id for room in accepted) for lease in leases}
-    tell_owners(
-        [
-            OwnerNotice(
-                owner_id=lease.owner_id,
-                key=f"lease:{lease.id}:to-sign",
-                sms=(
-                    f"{name}订了您 {rooms_of[lease.owner_id]} 间房，合同 {lease.number} 等您签字。"
-                    "不会弄就找村管理员。"
-                ),
-                kind="bookings.lease_to_sign",
-                params={"enterprise": name, "rooms": rooms_of[lease.owner_id], "number": lease.number},
-                url=f"/leases/{lease.id}/sign",
-            )
-            for lease in leases
-        ]
-    )
+    ask_to_sign(hold.enterprise.name, [(lease, rooms_of[lease.owner_id]) for lease in leases])
     return booking

@@ -11,7 +11,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.clock import SHANGHAI
 from qiantang_nest.core.errors import InvalidValue, WrongState
 from qiantang_nest.core.i18n import _
-from qiantang_nest.occupancy.services.claims import lengthen_claims
+from qiantang_nest.occupancy.services.claims import hold_claims_until
 
 
 def lengthen_hold(*, hold: Hold, reason: str, times: Times, actor: Actor, now: datetime) -> None:
@@ -31,7 +31,7 @@ def lengthen_hold(*, hold: Hold, reason: str, times: Times, actor: Actor, now: d
     before = hold.expires_at
     hold.expires_at = before + timedelta(hours=times.lengthen_hours)
     hold.lengthened_at, hold.lengthen_reason, hold.warned_at = now, reason, None
-    lengthen_claims(claim_ids=[room.claim_id for room in locked.rooms], held_until=hold.expires_at)
+    hold_claims_until(claim_ids=[room.claim_id for room in locked.rooms], held_until=hold.expires_at)
     audit.record(
         actor=actor,
         action="bookings.lengthen_hold",

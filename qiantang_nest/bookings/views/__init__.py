@@ -28,6 +28,7 @@ def offer_words() -> dict[str, Any]:
 
 from qiantang_nest.bookings.views import (  # noqa: E402
     answers,
+    bookings,
     danger,
     demands,
     holds,
@@ -37,4 +38,15 @@ from qiantang_nest.bookings.views import (  # noqa: E402
     times,
 )
 
-__all__ = ["answers", "blueprint", "danger", "demands", "holds", "search", "signing", "taking", "times"]
+__all__ = [
+    "answers",
+    "blueprint",
+    "bookings",
+    "danger",
+    "demands",
+    "holds",
+    "search",
+    "signing",
+    "taking",
+    "times",
+]

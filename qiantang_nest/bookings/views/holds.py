@@ -9,14 +9,8 @@ from werkzeug.wrappers import Response
 from qiantang_nest.accounts.rules import Permission, may
 from qiantang_nest.bookings.forms import LengthenForm, ReleaseForm, TermsForm
 from qiantang_nest.bookings.models import Hold, HoldRoom
-from qiantang_nest.bookings.queries.holds import (
-    booking_of_hold,
-    hold_sums,
-    holds_visible_to,
-    lease_ids_of_booking,
-    rooms_of_hold,
-    times_on,
-)
+from qiantang_nest.bookings.queries.bookings import booking_of_hold, stages_of_holds
+from qiantang_nest.bookings.queries.holds import hold_sums, holds_visible_to, rooms_of_hold, times_on
 from qiantang_nest.bookings.rules import HoldStage, hold_stage
 from qiantang_nest.bookings.services.confirm_booking import StillWaiting, confirm_booking
 from qiantang_nest.bookings.services.lengthen_hold import lengthen_hold as lengthen
@@ -32,6 +26,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.geography.models import Village
+from qiantang_nest.occupancy.rules import last_day_to_sign, signing_end
 
 
 @blueprint.get("/holds")
@@ -52,11 +47,13 @@ def holds() -> str:
         case _:
             stage = ""
     page = paginate(statement.order_by(live.desc(), Hold.created_at.desc(), Hold.id.desc()))
+    ids = [hold.id for hold in page.items]
     return render_template(
         "bookings/holds.html",
         page=page,
         stage=stage,
-        sums=hold_sums([hold.id for hold in page.items]),
+        sums=hold_sums(ids),
+        bookings=stages_of_holds(ids, now),
         stages={hold.id: hold_stage(hold.state, hold.expires_at, now) for hold in page.items},
     )
 
@@ -84,7 +81,6 @@ def hold(hold_id: int) -> str:
     """One hold: price, end, and what each owner has said."""
     found = load_hold(hold_id)
     rooms = list(rooms_of_hold(found, actor()))
-    booking = booking_of_hold(found.id)
     return render_template(
         "bookings/hold.html",
         hold=found,
@@ -94,8 +90,7 @@ def hold(hold_id: int) -> str:
         replaced={room.replaces_id: room for room in rooms if room.replaces_id},
         by_id={room.id: room for room in rooms},
         villages=village_names(rooms),
-        booking=booking,
-        leases=len(lease_ids_of_booking(booking.id)) if booking else 0,
+        booking=booking_of_hold(found.id),
         may_confirm=may(actor().role, Permission.BOOKING_CONFIRM),
         may_lengthen=found.lengthened_at is None and times_on(clock.today()).lengthen_hours > 0,
     )
@@ -175,7 +170,7 @@ def lengthen_hold(hold_id: int) -> Response | str | tuple[str, int]:
 @requires(Permission.BOOKING_CONFIRM)
 def confirm(hold_id: int) -> Response | str | tuple[str, int]:
     """The terms of the leases, then one lease per lessor."""
-    found = load_hold(hold_id)
+    found, today = load_hold(hold_id), clock.today()
     form = TermsForm()
     status = 200
     if request.method == "POST":
@@ -187,12 +182,13 @@ def confirm(hold_id: int) -> Response | str | tuple[str, int]:
                         hold=found,
                         terms=form.terms(),
                         drop_waiting=bool(form.drop_waiting.data),
+                        sign_days=times_on(today).sign_days,
                         actor=actor(),
                         now=clock.now(),
                     )
-                    number = booking.number
+                    booking_id, number = booking.id, booking.number
                 flash(_("订好了，预订号 %(number)s。下一步：两边签合同。", number=number), "done")
-                return redirect(url_for("occupancy.leases", state="drafted"), 303)
+                return redirect(url_for("bookings.booking", booking_id=booking_id), 303)
             except StillWaiting as error:
                 form.refuse(form.drop_waiting, error)
     sums = hold_sums([found.id])[found.id]
@@ -207,4 +203,7 @@ def confirm(hold_id: int) -> Response | str | tuple[str, int]:
         sums=sums,
         lessors=len({room.owner_id for room in rooms}),
         rent_fen=sum(room.rent_fen for room in rooms),
+        sign_by=last_day_to_sign(
+            signing_end(clock.today(), found.starts_on, times_on(clock.today()).sign_days)
+        ),
     ), status

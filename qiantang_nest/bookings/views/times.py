@@ -1,4 +1,4 @@
-"""The district's hours of the ladder: how long a hold lasts, when answers are due, what lengthening adds."""
+"""The district's times of the ladder: a hold's length, answers, lengthening, offers, signatures."""
 
 from flask import flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
@@ -30,6 +30,7 @@ def times() -> Response | str | tuple[str, int]:
             "answer_hours": now_in_force.answer_hours,
             "lengthen_hours": now_in_force.lengthen_hours,
             "offer_hours": now_in_force.offer_hours,
+            "sign_days": now_in_force.sign_days,
             "effective_on": today,
         }
     )

@@ -52,6 +52,8 @@ def close_room(
         ends_on=ends_on,
         state="closed",
         reason=reason,
+        closed_by=actor.user_id,
+        on_behalf_of=on_behalf_of,
     )
     db.session.add(claim)
     db.session.flush()

@@ -1,6 +1,6 @@
 """Pages of leases: the list, one lease, its document, its filing."""
 
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import or_
@@ -18,12 +18,16 @@ from qiantang_nest.housing.models import Owner
 from qiantang_nest.occupancy.forms.leases import FILING_LABELS, FilingForm
 from qiantang_nest.occupancy.models import Lease
 from qiantang_nest.occupancy.queries.leases import (
+    awaits_signature,
+    came_to_nothing,
     lease_sums,
     leases_visible_to,
     rooms_of_lease,
     signatures_with_names,
     signed_sides,
+    withdrawals_of,
 )
+from qiantang_nest.occupancy.rules import has_lapsed
 from qiantang_nest.occupancy.services.contract import ensure_document
 from qiantang_nest.occupancy.services.leases import FILING_STEPS
 from qiantang_nest.occupancy.services.leases import file_lease as note_filing
@@ -33,13 +37,16 @@ _SORTS = {"number": Lease.number, "starts_on": Lease.starts_on, "ends_on": Lease
 ENDING_DAYS = 30
 
 
-def lease_chip(lease: Lease, signed: set[str], today: date) -> str:
+def lease_chip(lease: Lease, signed: set[str], now: datetime) -> str:
     """Which chip says how a lease stands."""
+    today = clock.business_date(now)
     match lease.state:
         case "drafted":
+            if has_lapsed(lease.state, lease.sign_until, now):
+                return "lease.lapsed"
             return "lease.half_signed" if signed else "lease.signing"
         case "cancelled":
-            return "lease.terminated"
+            return "lease.cancelled"
         case "ended":
             return "lease.ended"
     if lease.ends_on <= today:
@@ -57,12 +64,14 @@ def _frame() -> str:
 @requires(Permission.LEASE_READ)
 def leases() -> str:
     """The leases in scope; those to be signed can be shown alone."""
-    today = clock.today()
+    today, now = clock.today(), clock.now()
     statement = leases_visible_to(actor())
     state = request.args.get("state", "")
     match state:
-        case "drafted" | "cancelled":
-            statement = statement.where(Lease.state == state)
+        case "drafted":
+            statement = statement.where(awaits_signature(now))
+        case "cancelled":
+            statement = statement.where(came_to_nothing(now))
         case "running":
             statement = statement.where(Lease.state == "signed", Lease.ends_on > today)
         case "unfiled":
@@ -88,7 +97,8 @@ def leases() -> str:
         state=state,
         wanted=wanted,
         sums=lease_sums(ids),
-        chips={lease.id: lease_chip(lease, signed[lease.id], today) for lease in page.items},
+        chips={lease.id: lease_chip(lease, signed[lease.id], now) for lease in page.items},
+        withdrawals=withdrawals_of(ids),
         filing=FILING_LABELS,
     )
 
@@ -111,9 +121,11 @@ def lease(lease_id: int) -> str:
 
 
 def _lease_page(found: Lease, form: FilingForm | None) -> str:
+    now = clock.now()
     signatures = signatures_with_names(found.id)
     sides = {signature.side for signature, _name in signatures}
     who = actor()
+    still_open = found.state == "drafted" and not has_lapsed(found.state, found.sign_until, now)
     side = {Role.VILLAGER: "lessor", Role.VILLAGE_CLERK: "lessor", Role.EMPLOYER_MANAGER: "lessee"}
     if form is None and may(who.role, Permission.LEASE_FILE) and FILING_STEPS[found.filing_state]:
         form = FilingForm(before=found.filing_state)
@@ -125,12 +137,13 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         sums=lease_sums([found.id]).get(found.id, (0, 0, 0)),
         village=db.session.get_one(Village, found.village_code),
         signatures=signatures,
-        chip_kind=lease_chip(found, sides, clock.today()),
+        chip_kind=lease_chip(found, sides, now),
+        still_open=still_open,
+        withdrawal=withdrawals_of([found.id]).get(found.id),
         may_sign=(
-            may(who.role, Permission.LEASE_SIGN)
-            and found.state == "drafted"
-            and side.get(Role(who.role)) not in sides
+            still_open and may(who.role, Permission.LEASE_SIGN) and side.get(Role(who.role)) not in sides
         ),
+        may_withdraw=still_open and may(who.role, Permission.LEASE_SIGN),
         form=form if found.state in ("signed", "ended") else None,
         filing=FILING_LABELS,
     )

@@ -7,13 +7,14 @@ from qiantang_nest.bookings.queries.holds import answers_due
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.templating import moment, money
+from qiantang_nest.core.templating import day, moment, money
 from qiantang_nest.geography.queries import village_by_code
 from qiantang_nest.housing.queries import SOON_DAYS, HousingWork, housing_work
 from qiantang_nest.occupancy.queries import registrations, stays
-from qiantang_nest.occupancy.queries.leases import count_leases_to_sign
+from qiantang_nest.occupancy.queries.leases import signatures_due
 from qiantang_nest.occupancy.queries.registrations import ReportState
 from qiantang_nest.occupancy.queries.stays import StayState
+from qiantang_nest.occupancy.rules import last_day_to_sign
 from qiantang_nest.reports.views.tasks import Task
 
 
@@ -30,12 +31,7 @@ def clerk_home(who: Actor) -> str:
             url_for("housing.listings_waiting"),
             _("合格的可以一起通过"),
         ),
-        Task(
-            _("受托代签的合同"),
-            count_leases_to_sign(who),
-            url_for("occupancy.leases", state="drafted"),
-            _("户主托村里签的，还没有签"),
-        ),
+        _signatures(who),
         Task(_("村民等着认领是哪一户"), housing.links, url_for("housing.links"), _("核对好了才能登记空房")),
         *_money(money_todo),
         *_houses(housing),
@@ -58,6 +54,18 @@ def _answers(who: Actor) -> Task:
         count,
         url_for("bookings.answers"),
         _("最早的锁到 %(when)s，过了就放开", when=moment(first_until)) if first_until else "",
+    )
+
+
+def _signatures(who: Actor) -> Task:
+    count, first_until = signatures_due(who, clock.now())
+    return Task(
+        _("受托代签的合同"),
+        count,
+        url_for("occupancy.leases", state="drafted"),
+        _("最早的 %(day)s截止，过了房间就放开", day=day(last_day_to_sign(first_until)))
+        if first_until
+        else "",
     )
 
 

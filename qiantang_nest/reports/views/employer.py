@@ -11,13 +11,14 @@ from qiantang_nest.bookings.queries.holds import HoldSum, active_holds, hold_sum
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.templating import moment, money
+from qiantang_nest.core.templating import day, moment, money
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.enterprises.queries import enterprise_of
 from qiantang_nest.occupancy.queries import stays
 from qiantang_nest.occupancy.queries.beds import beds_today
-from qiantang_nest.occupancy.queries.leases import count_leases_to_sign
+from qiantang_nest.occupancy.queries.leases import signatures_due
 from qiantang_nest.occupancy.queries.stays import StayState
+from qiantang_nest.occupancy.rules import last_day_to_sign
 from qiantang_nest.reports.views.tasks import Todo
 
 
@@ -92,14 +93,15 @@ def _todos(
             for one in holds
             if one.answered
         ]
-    to_sign = count_leases_to_sign(who)
-    if to_sign:
+    to_sign, sign_until = signatures_due(who, clock.now())
+    if sign_until is not None:
         found.append(
             Todo(
                 _("%(n)s 份合同等贵司签字", n=to_sign),
                 _("两边都签了，租约才算数"),
                 url_for("occupancy.leases", state="drafted"),
                 _("去签 %(n)s 份合同", n=to_sign),
+                by=_("最早的 %(day)s截止，过了房间就放开", day=day(last_day_to_sign(sign_until))),
             )
         )
     if to_pay.late_bills:

@@ -87,8 +87,9 @@ def _todos(
             _("%(first)s 起租，看过再签", first=day(lease.starts_on)),
             url_for("bookings.sign_lease", lease_id=lease.id),
             _("看合同，再签字"),
+            by=_("最晚 %(day)s签", day=day(lease.sign_by)),
         )
-        for lease in db.session.execute(leases_to_sign(who)).scalars()
+        for lease in db.session.execute(leases_to_sign(who, now)).scalars()
     ]
     found += [
         Todo(
