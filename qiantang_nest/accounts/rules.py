@@ -178,6 +178,9 @@ class Permission(StrEnum):
     HOLD_ANSWER = "bookings.answer"
     BOOKING_CONFIRM = "bookings.confirm"
     DEMAND_READ = "bookings.read_demands"
+    DEMAND_SIGNAL_READ = "bookings.read_demand_signal"
+    """What is wanted and unmet by street and month, without who wants it."""
+    FAIRNESS_SET = "bookings.set_fairness"
     # occupancy
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
@@ -298,6 +301,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STREET_OFFICER: frozenset(
         {
             P.DEMAND_READ,
+            P.DEMAND_SIGNAL_READ,
             P.HOUSE_READ,
             P.OWNER_READ,
             P.SAFETY_RECORD,
@@ -315,6 +319,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DISTRICT_OFFICER: frozenset(
         {
             P.DEMAND_READ,
+            P.DEMAND_SIGNAL_READ,
+            P.FAIRNESS_SET,
             P.HOUSE_READ,
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,

@@ -328,7 +328,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         Demand(
             enterprise_id=enterprise.id,
             worksite_id=site.id,
-            beds=40,
+            day_men=40,
             starts_on=TODAY + timedelta(days=20),
             ends_on=TODAY + timedelta(days=200),
             note=mark("需求"),

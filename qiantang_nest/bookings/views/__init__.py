@@ -31,9 +31,10 @@ from qiantang_nest.bookings.views import (  # noqa: E402
     danger,
     demands,
     holds,
+    plans,
     search,
     signing,
     taking,
 )
 
-__all__ = ["answers", "blueprint", "danger", "demands", "holds", "search", "signing", "taking"]
+__all__ = ["answers", "blueprint", "danger", "demands", "holds", "plans", "search", "signing", "taking"]

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
 from qiantang_nest.bookings.forms import TermsForm
-from qiantang_nest.bookings.models import Hold, HoldRoom
+from qiantang_nest.bookings.models import Demand, Hold, HoldRoom
 from qiantang_nest.bookings.queries.holds import (
     booking_of_hold,
     hold_sums,
@@ -105,12 +105,20 @@ def release_hold(hold_id: int) -> Response | str:
     return render_template("bookings/release_hold.html", hold=found, sums=hold_sums([found.id])[found.id])
 
 
+def _utilities_wanted(hold: Hold) -> str:
+    """Who pays for water and power, as the demand behind a hold says; the employer if there is none."""
+    wanted = db.session.execute(
+        select(Demand.utilities_by).where(Demand.id == hold.demand_id)
+    ).scalar_one_or_none()
+    return wanted or "lessee"
+
+
 @blueprint.route("/holds/<int:hold_id>/confirm", methods=["GET", "POST"])
 @requires(Permission.BOOKING_CONFIRM)
 def confirm(hold_id: int) -> Response | str | tuple[str, int]:
     """The terms of the leases, then one lease per lessor."""
     found = load_hold(hold_id)
-    form = TermsForm()
+    form = TermsForm(data={"utilities_by": _utilities_wanted(found)} if request.method == "GET" else None)
     status = 200
     if request.method == "POST":
         status = 422
