@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_round")),
     )
     op.create_index("ix_plan_round_demand_id_made_at", "plan_round", ["demand_id", "made_at"])
+    op.create_index("ix_plan_round_made_at", "plan_round", ["made_at"])
     op.create_table(
         "plan",
         sa.Column("id", sa.BigInteger(), nullable=False),

@@ -205,6 +205,8 @@ class Permission(StrEnum):
     # reports and geography
     OCCUPANCY_READ = "reports.read_occupancy"
     OCCUPANCY_EXPORT = "reports.export_occupancy"
+    INCOME_SPREAD_READ = "reports.read_income_spread"
+    """How rent spreads over households, by village and without names."""
     VILLAGE_PLACE = "geography.place_village"
     # accounts
     MEMBERS_MANAGE = "accounts.manage_members"
@@ -313,6 +315,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,
+            P.INCOME_SPREAD_READ,
             P.VILLAGE_PLACE,
         }
     ),
@@ -327,6 +330,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,
+            P.INCOME_SPREAD_READ,
         }
     ),
     Role.SYSTEM_ADMIN: frozenset({P.ACCOUNTS_CREATE}),

@@ -383,6 +383,12 @@ class ChoiceForm(BaseForm):
     house = WholeNumberField(validators=[Optional()])
 
 
+class ChangeForm(BaseForm):
+    """Which of the proposed changes is to be made."""
+
+    number = WholeNumberField(validators=[InputRequired()])
+
+
 class HoldPlanForm(HoldForm):
     """The answer to «hold this plan?»; ``swaps`` are the stand-ins seen, ``gone:new`` with commas between."""
 

@@ -139,6 +139,7 @@ class PlanRound(Base):
             name="unmet_not_negative",
         ),
         Index("ix_plan_round_demand_id_made_at", "demand_id", "made_at"),
+        Index("ix_plan_round_made_at", "made_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

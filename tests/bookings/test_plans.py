@@ -288,8 +288,8 @@ def test_a_change_that_was_proposed_is_done_with_a_press(client: FlaskClient, at
     shown = text_of(client.get(page))
     assert "还有 2 人没有床" in shown
     assert "租金放宽到每月 350.00 元" in shown
-    assert post(client, f"{page}/changes/1", page).status_code == 303
-    assert post(client, f"{page}/changes/9", page).status_code == 404
+    assert post(client, f"{page}/changes", page, number="1").status_code == 303
+    assert post(client, f"{page}/changes", page, number="9").status_code == 404
     db.session.expire_all()
     assert db.session.get_one(Demand, demand.id).max_rent_fen == 35_000
     latest = db.session.execute(select(PlanRound).order_by(PlanRound.id.desc())).scalars().first()

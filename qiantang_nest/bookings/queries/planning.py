@@ -29,7 +29,14 @@ from sqlalchemy import (
 
 from qiantang_nest.bookings.models import Demand, DemandChoice, FairnessRule, Plan, PlanRoom, PlanRound
 from qiantang_nest.bookings.rules import DISTRICT_CENTRE
-from qiantang_nest.bookings.rules.limits import MOST_DAYS_MOVED, Limits, Offered, RentUnit
+from qiantang_nest.bookings.rules.limits import (
+    MOST_DAYS_MOVED,
+    Limits,
+    Offered,
+    PlannedAround,
+    RentUnit,
+    passed_over_reason,
+)
 from qiantang_nest.bookings.rules.need import Candidate, Group, Need
 from qiantang_nest.bookings.rules.solver import DEFAULT_FAIRNESS_PERMILLE, MOST_CANDIDATES
 from qiantang_nest.core.db import db
@@ -439,4 +446,73 @@ def rooms_of_plans(plan_ids: Sequence[int]) -> dict[int, list[PlanRoom]]:
     ).scalars()
     for row in rows:
         found[row.plan_id].append(row)
+    return found
+
+
+# --- why a room was passed over ---------------------------------------------------------------------------
+
+PASSED_OVER_DAYS = 30
+_MOST_SHOWN = 5
+
+_ROUNDS_WITHOUT = text(
+    """
+    SELECT made.id, made.demand_id, made.made_at,
+           max(ceil(taken.rent_fen * 1.0 / taken.beds)) AS dearest_bed_fen, max(taken.minutes) AS longest
+    FROM plan_round AS made
+    JOIN plan ON plan.round_id = made.id
+    JOIN plan_room AS taken ON taken.plan_id = plan.id AND taken.village_code = :village_code
+    WHERE made.made_at > :since AND made.made_at <= :now
+    GROUP BY made.id
+    HAVING NOT bool_or(taken.room_id = :room_id)
+    ORDER BY made.made_at DESC, made.id DESC
+    LIMIT 20
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Plans near a room that went without it, and why."""
+
+    made_at: datetime
+    people: int
+    starts_on: date
+    reason: str
+
+
+def passed_over(room: Room, now: datetime) -> list[PassedOver]:
+    """The newest plans of the last 30 days that took rooms of the room's village but not this one."""
+    rounds = db.session.execute(
+        _ROUNDS_WITHOUT,
+        {
+            "village_code": room.village_code,
+            "room_id": room.id,
+            "since": now - timedelta(days=PASSED_OVER_DAYS),
+            "now": now,
+        },
+    ).all()
+    newest: dict[int, Any] = {}
+    for row in rounds:
+        newest.setdefault(row.demand_id, row)
+    found = []
+    for demand_id, row in list(newest.items())[:_MOST_SHOWN]:
+        demand = db.session.get_one(Demand, demand_id)
+        question = question_of(demand)
+        offered = room_offered(room.id, question, now)
+        if offered is None:
+            continue
+        struck = choices_of(demand_id).struck([offered.room])
+        around = PlannedAround(
+            period=question.period,
+            limits=question.limits,
+            people=question.need.people,
+            dearest_bed_fen=int(row.dearest_bed_fen),
+            longest_minutes=int(row.longest),
+            struck=bool(struck),
+        )
+        found.append(
+            PassedOver(
+                row.made_at, question.need.people, demand.starts_on, passed_over_reason(offered, around)
+            )
+        )
     return found

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
-from qiantang_nest.bookings.forms import ChoiceForm, FairnessForm, HoldPlanForm
+from qiantang_nest.bookings.forms import ChangeForm, ChoiceForm, FairnessForm, HoldPlanForm
 from qiantang_nest.bookings.models import Demand, Plan, PlanRoom, PlanRound
 from qiantang_nest.bookings.queries.demands import chip_of, holds_of_demand, standings
 from qiantang_nest.bookings.queries.planning import (
@@ -24,6 +24,7 @@ from qiantang_nest.bookings.queries.planning import (
     question_of,
     rooms_of_plans,
 )
+from qiantang_nest.bookings.queries.planning import passed_over as passed_over_plans
 from qiantang_nest.bookings.queries.rooms import names_of_rooms
 from qiantang_nest.bookings.rules import OnRefusal
 from qiantang_nest.bookings.rules.limits import ChangeKind, RentUnit
@@ -48,7 +49,7 @@ from qiantang_nest.core.web import actor, settings
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import area_name, outline_geojson
 from qiantang_nest.housing.models import House, Room
-from qiantang_nest.housing.queries import people_by_id
+from qiantang_nest.housing.queries import people_by_id, rooms_visible_to
 from qiantang_nest.occupancy.models import RoomTaken
 
 
@@ -244,12 +245,16 @@ def _plan_anew(found: Demand) -> None:
         record_plans(found=read, made=made, actor=who)
 
 
-@blueprint.post("/demands/<int:demand_id>/changes/<int:number>")
+@blueprint.post("/demands/<int:demand_id>/changes")
 @requires(Permission.HOLD)
-def apply_change(demand_id: int, number: int) -> Response:
-    """Do what was proposed, the ``number``-th from 1, and plan anew."""
+def apply_change(demand_id: int) -> Response:
+    """Do what was proposed, the ``number``-th from 1 in the form, and plan anew."""
     found = load_demand(demand_id)
     last = latest_round(found.id)
+    form = ChangeForm()
+    if not form.validate():
+        abort(400)
+    number = given(form.number)
     if last is None or not 1 <= number <= len(last.changes):
         abort(404)
     change = last.changes[number - 1]
@@ -442,6 +447,23 @@ def _plan_to_hold(
         area_word=_area_word(wanted.area_code),
         per_bed=RentUnit(wanted.rent_unit) is RentUnit.BED,
     ), status
+
+
+@blueprint.get("/rooms/<int:room_id>/passed-over")
+@requires(Permission.HOUSE_LIST_OWN)
+def passed_over(room_id: int) -> str:
+    """Why plans near a household's room went without it, in the last 30 days."""
+    room: Room | None = db.session.execute(
+        rooms_visible_to(actor()).where(Room.id == room_id)
+    ).scalar_one_or_none()
+    if room is None:
+        abort(404)
+    return render_template(
+        "bookings/passed_over.html",
+        room=room,
+        plans=passed_over_plans(room, clock.now()),
+        fairness=fairness_on(clock.today()),
+    )
 
 
 # --- the district's rule --------------------------------------------------------------------------------
