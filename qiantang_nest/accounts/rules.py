@@ -180,6 +180,9 @@ class Permission(StrEnum):
     DEMAND_READ = "bookings.read_demands"
     BOOKING_RULE_SET = "bookings.set_times"
     """Set the district's hours for holds, answers and offers."""
+    DEMAND_SIGNAL_READ = "bookings.read_demand_signal"
+    """What is wanted and unmet by street and month, without who wants it."""
+    FAIRNESS_SET = "bookings.set_fairness"
     # occupancy
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
@@ -204,6 +207,8 @@ class Permission(StrEnum):
     # reports and geography
     OCCUPANCY_READ = "reports.read_occupancy"
     OCCUPANCY_EXPORT = "reports.export_occupancy"
+    INCOME_SPREAD_READ = "reports.read_income_spread"
+    """How rent spreads over households, by village and without names."""
     VILLAGE_PLACE = "geography.place_village"
     # accounts
     MEMBERS_MANAGE = "accounts.manage_members"
@@ -300,6 +305,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STREET_OFFICER: frozenset(
         {
             P.DEMAND_READ,
+            P.DEMAND_SIGNAL_READ,
             P.HOUSE_READ,
             P.OWNER_READ,
             P.SAFETY_RECORD,
@@ -311,12 +317,15 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,
+            P.INCOME_SPREAD_READ,
             P.VILLAGE_PLACE,
         }
     ),
     Role.DISTRICT_OFFICER: frozenset(
         {
             P.DEMAND_READ,
+            P.DEMAND_SIGNAL_READ,
+            P.FAIRNESS_SET,
             P.HOUSE_READ,
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,
@@ -324,6 +333,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,
+            P.INCOME_SPREAD_READ,
         }
     ),
     Role.SYSTEM_ADMIN: frozenset({P.ACCOUNTS_CREATE}),

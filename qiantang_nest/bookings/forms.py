@@ -5,6 +5,7 @@ from typing import Any
 
 from wtforms import (
     BooleanField,
+    DecimalField,
     HiddenField,
     IntegerField,
     RadioField,
@@ -13,14 +14,19 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, HiddenInput, ListWidget, TextInput
 
 from qiantang_nest.bookings.rules import OnRefusal, Times, Wants
+from qiantang_nest.bookings.rules.limits import RentUnit
+from qiantang_nest.bookings.rules.need import Group
+from qiantang_nest.bookings.services.demands import MOST_HEADS, Wanted
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice, YuanField
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.period import Period
+from qiantang_nest.enterprises.models import Worksite
+from qiantang_nest.geography.rules import TravelMode
 from qiantang_nest.housing.rules import FEATURES, Feature, feature_label
 from qiantang_nest.occupancy.services.leases import Terms
 from qiantang_nest.occupancy.services.withdrawing import REASON_LENGTH
@@ -312,7 +318,7 @@ class SignForm(BaseForm):
     document = HiddenField(validators=[DataRequired(_l("请重新打开合同看过再签。"))])
 
 
-class WithdrawForm(BaseForm):
+class WithdrawLeaseForm(BaseForm):
     """Why a lease that is not signed yet is given up."""
 
     reason = TextAreaField(
@@ -332,16 +338,157 @@ class DangerForm(BaseForm):
     )
 
 
-class DemandForm(DatesForm):
-    """An announced need of beds."""
+_HEADS = Between(0, MOST_HEADS, _l("人数请写 0 到 %(most)s 之间的数。", most=MOST_HEADS))
 
-    beds = WholeNumberField(
-        _l("要几张床"),
-        [InputRequired(_l("请写要几张床。")), Between(1, 100_000, _l("床数请写 1 到 100000 之间的数。"))],
-    )
+
+class DemandForm(DatesForm):
+    """A need of beds, in the order in which a person thinks of it: who, where, when, how much, what else."""
+
+    day_men = WholeNumberField(_l("白班男"), [Optional(), _HEADS])
+    day_women = WholeNumberField(_l("白班女"), [Optional(), _HEADS])
+    night_men = WholeNumberField(_l("夜班男（白天睡）"), [Optional(), _HEADS])
+    night_women = WholeNumberField(_l("夜班女（白天睡）"), [Optional(), _HEADS])
+    couples = WholeNumberField(_l("夫妻（对）"), [Optional(), _HEADS])
     worksite = SelectField(_l("在哪个厂区上班"), [Optional()], choices=[], default="")
-    max_rent = YuanField(_l("每床每月最多"), [Optional()], low_fen=100, high_fen=10_000_000)
-    max_km = WholeNumberField(
-        _l("离厂区最多几公里"), [Optional(), Between(1, 60, _l("公里数请写 1 到 60 之间的数。"))]
+    shifts = StringField(_l("班次时间"), [Optional(), Length(max=60)])
+    max_minutes = WholeNumberField(
+        _l("到厂门口最多几分钟"), [Optional(), Between(1, 120, _l("路程请写 1 到 120 之间的数。"))]
     )
+    travel_mode = SelectField(
+        _l("怎么去"),
+        choices=[
+            SelectChoice(TravelMode.EBIKE.value, _l("电动车")),
+            SelectChoice(TravelMode.WALK.value, _l("走路")),
+            SelectChoice(TravelMode.SHUTTLE.value, _l("班车")),
+        ],
+        default=TravelMode.EBIKE.value,
+    )
+    area = SelectField(_l("只要哪里的房"), [Optional()], choices=[], default="")
+    max_rent = YuanField(_l("每月租金最多"), [Optional()], low_fen=100, high_fen=10_000_000)
+    rent_unit = SelectField(
+        _l("按床还是按间"),
+        choices=[
+            SelectChoice(RentUnit.BED.value, _l("每张床")),
+            SelectChoice(RentUnit.ROOM.value, _l("每间房")),
+        ],
+        default=RentUnit.BED.value,
+    )
+    utilities_by = RadioField(
+        _l("水电燃气谁付"),
+        choices=[SelectChoice("lessee", _l("企业按表付")), SelectChoice("lessor", _l("户主付"))],
+        default="lessee",
+    )
+    features = ChecksField(_l("每间要有"), [Optional()], choices=[])
+    max_floor = WholeNumberField(
+        _l("最高住到几楼"), [Optional(), Between(1, 10, _l("楼层请写 1 到 10 之间的数。"))]
+    )
+    ground_beds = WholeNumberField(_l("至少几张床在一楼"), [Optional(), _HEADS])
+    spare_percent = WholeNumberField(
+        _l("多备几成床（百分比）"), [Optional(), Between(0, 50, _l("备用床请写 0 到 50 之间的数。"))]
+    )
+    same_village = BooleanField(_l("最好都在一个村"))
     note = TextAreaField(_l("还有什么要求"), [Optional(), Length(max=300)])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.features.choices = [SelectChoice(code, feature_label(Feature(code))) for code in FEATURES]
+
+    def wanted(self, worksite: Worksite | None) -> Wanted:
+        """What the form says, with the worksite found for its choice; call it on a valid form."""
+        return Wanted(
+            worksite=worksite,
+            period=self.period(),
+            heads={
+                Group.DAY_MEN: self.day_men.data or 0,
+                Group.DAY_WOMEN: self.day_women.data or 0,
+                Group.NIGHT_MEN: self.night_men.data or 0,
+                Group.NIGHT_WOMEN: self.night_women.data or 0,
+                Group.COUPLE: self.couples.data or 0,
+            },
+            shifts=self.shifts.data or "",
+            max_rent_fen=self.max_rent.data,
+            rent_unit=RentUnit(self.rent_unit.data),
+            max_minutes=self.max_minutes.data,
+            travel_mode=TravelMode(self.travel_mode.data),
+            area_code=self.area.data or None,
+            max_floor=self.max_floor.data,
+            ground_beds=self.ground_beds.data or 0,
+            features=tuple(sorted(self.features.data or ())),
+            utilities_by=self.utilities_by.data,
+            same_village=bool(self.same_village.data),
+            spare_percent=self.spare_percent.data or 0,
+            note=self.note.data or "",
+        )
+
+    def show(self, wanted: Wanted) -> None:
+        """Fill the form with what a demand says."""
+        for name, group in (
+            ("day_men", Group.DAY_MEN),
+            ("day_women", Group.DAY_WOMEN),
+            ("night_men", Group.NIGHT_MEN),
+            ("night_women", Group.NIGHT_WOMEN),
+            ("couples", Group.COUPLE),
+        ):
+            self[name].data = wanted.heads.get(group) or None
+        self.worksite.data = str(wanted.worksite.id) if wanted.worksite else ""
+        self.starts_on.data, self.last_on.data = wanted.period.starts_on, wanted.period.inclusive_end
+        self.max_rent.data, self.rent_unit.data = wanted.max_rent_fen, wanted.rent_unit.value
+        self.travel_mode.data, self.area.data = wanted.travel_mode.value, wanted.area_code or ""
+        self.features.data = list(wanted.features)
+        self.ground_beds.data, self.spare_percent.data = (
+            wanted.ground_beds or None,
+            wanted.spare_percent or None,
+        )
+        for name in ("shifts", "max_minutes", "max_floor", "utilities_by", "same_village", "note"):
+            self[name].data = getattr(wanted, name)
+
+
+class WithdrawForm(BaseForm):
+    """Why the beds are no longer wanted."""
+
+    reason = TextAreaField(
+        _l("为什么不要了"), [DataRequired(_l("请写一句原因，街道和区里看得到。")), Length(max=200)]
+    )
+
+
+class ChoiceForm(BaseForm):
+    """A room or a house to pin, to strike, or to leave to the planner again."""
+
+    kind = SelectField(
+        choices=[SelectChoice("pin", ""), SelectChoice("strike", ""), SelectChoice("clear", "")],
+        validators=[DataRequired()],
+    )
+    room = WholeNumberField(validators=[Optional()])
+    house = WholeNumberField(validators=[Optional()])
+
+
+class ChangeForm(BaseForm):
+    """Which of the proposed changes is to be made."""
+
+    number = WholeNumberField(validators=[InputRequired()])
+
+
+class HoldPlanForm(HoldForm):
+    """The answer to «hold this plan?»; ``swaps`` are the stand-ins seen, ``gone:new`` with commas between."""
+
+    swaps = HiddenField(validators=[Optional(), Length(max=20_000)])
+
+    def agreed(self) -> dict[int, int]:
+        """Room that went → its stand-in. Raises InvalidValue for what the page did not write."""
+        try:
+            pairs = [pair.split(":") for pair in (self.swaps.data or "").split(",") if pair]
+            return {int(gone): int(new) for gone, new in pairs}
+        except ValueError as error:
+            raise InvalidValue(_("这张表不完整，请回到方案重新锁定。")) from error
+
+
+class FairnessForm(BaseForm):
+    """The district's bound: how much dearer a plan may be for the sake of households let least."""
+
+    percent = DecimalField(
+        _l("方案最多可以贵百分之几"),
+        [InputRequired(_l("请写百分之几，不照顾写 0。")), NumberRange(0, 20, _l("请写 0 到 20 之间的数。"))],
+        places=1,
+    )
+    basis = StringField(_l("依据"), [DataRequired(_l("请写依据的文件或会议。")), Length(max=200)])
+    effective_on = DayField(_l("从哪天起用"), [InputRequired(_l("请写从哪天起用。"))])

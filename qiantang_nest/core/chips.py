@@ -113,6 +113,7 @@ CHIPS: dict[str, Chip] = {
     "demand.held": Chip("lock", "dashed", _l("已锁定")),
     "demand.met": Chip("check", "leaf", _l("够了")),
     "demand.short": Chip("flag", "gold", _l("还差")),
+    "demand.over": Chip("minus", "plain", _l("日子过了")),
     "demand.closed": Chip("minus", "plain", _l("已关闭")),
     # anything else
     "state.todo": Chip("flag", "gold", _l("要办")),

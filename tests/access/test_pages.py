@@ -22,6 +22,8 @@ NO_FORM = {
     "spreadsheets.confirm_village_import",
     "spreadsheets.roster_errors",
     "spreadsheets.save_roster",
+    "spreadsheets.save_demands",
+    "spreadsheets.demand_errors",
 }
 """Forms that stand on pages which only a POST or another state of the world shows."""
 

@@ -21,7 +21,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services import start_session
 from qiantang_nest.billing.models import Bill, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
-from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom
+from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom, Plan, PlanRoom, PlanRound
 from qiantang_nest.core import media
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -328,7 +328,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         Demand(
             enterprise_id=enterprise.id,
             worksite_id=site.id,
-            beds=40,
+            day_men=40,
             starts_on=TODAY + timedelta(days=20),
             ends_on=TODAY + timedelta(days=200),
             note=mark("需求"),
@@ -371,6 +371,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "bookings.confirm.hold_id": answered.id,
         "worksite_id": site.id,
         "demand_id": demand.id,
+        "plan_id": _plan(demand, held),
         "hold_id": hold.id,
         "lease_id": lease.id,
         "bookings.sign_lease.lease_id": draft.id,
@@ -381,6 +382,47 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
     }
     _stays(side, enterprise, lease, mark)
     _money(side, enterprise, lease, mark)
+
+
+def _plan(demand: Demand, room: Any) -> int:
+    """A plan that takes one room and leaves most without a bed, with a change that would meet the need."""
+    made = add(
+        PlanRound(
+            demand_id=demand.id,
+            made_at=NOW - timedelta(hours=1),
+            candidates=1,
+            fairness_permille=30,
+            unmet_day_men=38,
+            changes=[{"kind": "dates", "value": 3, "size": 0.2}],
+        )
+    )
+    figures = dict.fromkeys(
+        (
+            *("spare_beds", "recheck_rooms", "gap_permyriad", "milliseconds", "least_let"),
+            *("plain_least_let", "median_minutes", "longest_minutes"),
+        ),
+        0,
+    )
+    ones = dict.fromkeys(("rooms", "houses", "owners", "villages"), 1)
+    sums = {"rent_fen": 60_000, "plain_rent_fen": 60_000, "beds": 2}
+    plan = add(Plan(round_id=made.id, kind="cost", **figures, **ones, **sums))
+    listing = db.session.execute(select(Listing).where(Listing.room_id == room.id)).scalar_one()
+    add(
+        PlanRoom(
+            plan_id=plan.id,
+            room_id=room.id,
+            house_id=room.house_id,
+            owner_id=room.house.owner_id,
+            village_code=room.village_code,
+            listing_id=listing.id,
+            beds=2,
+            rent_fen=60_000,
+            minutes=10,
+            let_days=0,
+            sleepers="day_men",
+        )
+    )
+    return int(plan.id)
 
 
 def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from qiantang_nest.bookings.models import Booking, BookingLease, Hold
 from qiantang_nest.bookings.rules import Answer
+from qiantang_nest.bookings.services.demands import meet_demand
 from qiantang_nest.bookings.services.hold_lock import lock_active_hold
 from qiantang_nest.bookings.services.telling import ask_to_sign
 from qiantang_nest.core import audit, numbering
@@ -70,6 +71,7 @@ def confirm_booking(
     db.session.flush()
     db.session.add_all(BookingLease(booking_id=booking.id, lease_id=lease.id) for lease in leases)
     hold.state = "booked"
+    meet_demand(hold, actor)
     audit.record(
         actor=actor,
         action="bookings.confirm_booking",

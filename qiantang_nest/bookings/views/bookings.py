@@ -7,7 +7,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
-from qiantang_nest.bookings.forms import WithdrawForm
+from qiantang_nest.bookings.forms import WithdrawLeaseForm
 from qiantang_nest.bookings.models import Booking
 from qiantang_nest.bookings.queries.bookings import bookings_visible_to, leases_of_booking
 from qiantang_nest.bookings.rules import booking_stage
@@ -103,7 +103,7 @@ def booking(booking_id: int) -> str:
 def withdraw_booking(booking_id: int) -> Response | str | tuple[str, int]:
     """«Give up what is not signed?», with the reason that the households read."""
     found = load_booking(booking_id)
-    form = WithdrawForm()
+    form = WithdrawLeaseForm()
     if request.method == "POST" and form.validate():
         try:
             with transaction():

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
 from qiantang_nest.bookings.forms import LengthenForm, ReleaseForm, TermsForm
-from qiantang_nest.bookings.models import Hold, HoldRoom
+from qiantang_nest.bookings.models import Demand, Hold, HoldRoom
 from qiantang_nest.bookings.queries.bookings import booking_of_hold, stages_of_holds
 from qiantang_nest.bookings.queries.holds import hold_sums, holds_visible_to, rooms_of_hold, times_on
 from qiantang_nest.bookings.rules import HoldStage, hold_stage
@@ -166,12 +166,20 @@ def lengthen_hold(hold_id: int) -> Response | str | tuple[str, int]:
     ), status
 
 
+def _utilities_wanted(hold: Hold) -> str:
+    """Who pays for water and power, as the demand behind a hold says; the employer if there is none."""
+    wanted = db.session.execute(
+        select(Demand.utilities_by).where(Demand.id == hold.demand_id)
+    ).scalar_one_or_none()
+    return wanted or "lessee"
+
+
 @blueprint.route("/holds/<int:hold_id>/confirm", methods=["GET", "POST"])
 @requires(Permission.BOOKING_CONFIRM)
 def confirm(hold_id: int) -> Response | str | tuple[str, int]:
     """The terms of the leases, then one lease per lessor."""
     found, today = load_hold(hold_id), clock.today()
-    form = TermsForm()
+    form = TermsForm(data={"utilities_by": _utilities_wanted(found)} if request.method == "GET" else None)
     status = 200
     if request.method == "POST":
         status = 422

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, Role
 from qiantang_nest.billing.services import issue_due_bills
-from qiantang_nest.bookings.forms import SignForm, WithdrawForm
+from qiantang_nest.bookings.forms import SignForm, WithdrawLeaseForm
 from qiantang_nest.bookings.services.telling import tell_signed, tell_withdrawn
 from qiantang_nest.bookings.views import blueprint
 from qiantang_nest.core import clock
@@ -101,7 +101,7 @@ def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
 def withdraw_lease(lease_id: int) -> Response | str | tuple[str, int]:
     """«Not sign after all?»: either side may until both have, with the reason that the other side reads."""
     lease = _load(lease_id)
-    form = WithdrawForm()
+    form = WithdrawLeaseForm()
     if request.method == "POST" and form.validate():
         try:
             with transaction():
