@@ -16,10 +16,13 @@ from qiantang_nest.accounts.queries import user_by_phone
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.billing.services import run_bills
 from qiantang_nest.billing.services.issue_bills import Issued, batches_by_street, plan_batches
+from qiantang_nest.bookings.queries.holds import times_on
+from qiantang_nest.bookings.queries.waiting import anybody_waits
 from qiantang_nest.bookings.services.hold_jobs import BATCH, HOLD_JOBS
+from qiantang_nest.bookings.services.waiting import serve_waiting
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
-from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.db import db, lock_villages, transaction
 from qiantang_nest.core.errors import Busy, DomainError
 from qiantang_nest.core.identifiers import check_mobile
 from qiantang_nest.core.invariants import broken_invariants, read_checks
@@ -67,6 +70,19 @@ def _run_hold_jobs() -> None:
         while done == BATCH:
             with transaction():
                 done = job(now=clock.now())
+    _offer_freed_rooms()
+
+
+def _offer_freed_rooms() -> None:
+    """The waiting list, a street at a time: its villages are locked no longer than it takes to offer."""
+    now, today = clock.now(), clock.today()
+    if not anybody_waits(now, today):
+        return
+    for street in streets():
+        with transaction():
+            codes = village_codes_in(street.code)
+            lock_villages(codes)
+            serve_waiting(village_codes=codes, times=times_on(today), now=now)
 
 
 def register(app: Flask) -> None:

@@ -262,7 +262,7 @@ SELECT h.id AS hold_id, r.id AS hold_room_id
 FROM hold AS h
 JOIN hold_room AS r ON r.hold_id = h.id AND r.answer IN ('waiting', 'accepted')
 JOIN room_claim AS c ON c.id = r.claim_id
-WHERE h.state = 'active' AND h.expires_at > now()
+WHERE h.state IN ('active', 'offered') AND h.expires_at > now()
   AND (c.state, c.starts_on, c.ends_on, c.held_until, c.room_id)
       IS DISTINCT FROM ('held', h.starts_on, h.ends_on, h.expires_at, r.room_id);
 

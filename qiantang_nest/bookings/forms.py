@@ -195,6 +195,15 @@ class LengthenForm(BaseForm):
     )
 
 
+class WaitForm(BaseForm):
+    """From how many beds at a time on an offer is worth it."""
+
+    least_beds = WholeNumberField(
+        _l("一次至少几张床"),
+        [InputRequired(_l("请写几张床。")), Between(1, 1000, _l("请写 1 到 1000 之间的数。"))],
+    )
+
+
 class TimesForm(BaseForm):
     """The district's times for holds, answers and signatures."""
 

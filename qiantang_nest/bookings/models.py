@@ -250,17 +250,44 @@ class PlanRoom(Base):
     owner: Mapped[Owner] = relationship()
 
 
+class Waiting(Base):
+    """An employer waits for rooms for a demand that could not be met; whoever joined first is offered first.
+
+    It ends when the employer leaves, when the demand closes, and when an offer runs out unanswered: the last
+    two are read from the rows, never stored.
+    """
+
+    __tablename__ = "waiting"
+    __table_args__ = (
+        CheckConstraint("least_beds BETWEEN 1 AND 1000", name="least_beds_sensible"),
+        Index("uq_waiting_demand", "demand_id", unique=True, postgresql_where=text("left_at IS NULL")),
+        Index("ix_waiting_queue", "joined_at", "id", postgresql_where=text("left_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    demand_id: Mapped[int] = mapped_column(ForeignKey("demand.id"))
+    least_beds: Mapped[int]
+    """Fewer free beds at a time are not worth an offer."""
+    joined_at: Mapped[datetime]
+    joined_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    left_at: Mapped[datetime | None]
+
+    demand: Mapped[Demand] = relationship()
+
+
 class Hold(Base):
     """Rooms taken off the market for one employer until ``expires_at``; whole or not at all.
 
-    ``active`` and past its end means expired: computed, never stored.
+    ``offered`` while it is kept for somebody on the waiting list who has yet to say yes. ``active`` or
+    ``offered`` and past its end means expired: computed, never stored.
     """
 
     __tablename__ = "hold"
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'booked', 'released')", name="state_known"),
+        CheckConstraint("state IN ('offered', 'active', 'booked', 'released')", name="state_known"),
         CheckConstraint("on_refusal IN ('replace', 'drop')", name="on_refusal_known"),
         CheckConstraint("ends_on > starts_on", name="period_forward"),
+        CheckConstraint("(state = 'offered') <= (waiting_id IS NOT NULL)", name="offered_to_whoever_waits"),
         CheckConstraint("(lengthened_at IS NULL) = (lengthen_reason IS NULL)", name="lengthened_with_reason"),
         UniqueConstraint("enterprise_id", "request_key", name="uq_hold_request_key"),
         Index("ix_hold_enterprise_id_created_at", "enterprise_id", "created_at"),
@@ -273,6 +300,8 @@ class Hold(Base):
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     demand_id: Mapped[int | None] = mapped_column(ForeignKey("demand.id"), index=True)
+    waiting_id: Mapped[int | None] = mapped_column(ForeignKey("waiting.id"), index=True)
+    """Whose turn on the waiting list it came from."""
     plan_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"))
     """The plan it takes, with what was replaced since."""
     expires_at: Mapped[datetime]

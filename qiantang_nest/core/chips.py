@@ -61,6 +61,7 @@ CHIPS: dict[str, Chip] = {
     # holds
     "hold.silent": Chip("triangle-alert", "brick", _l("过了时限")),
     "hold.waiting": Chip("clock", "dashed", _l("等户主答复")),
+    "hold.offered": Chip("flag", "gold", _l("候补到了")),
     "hold.active": Chip("lock", "dashed", _l("锁定中")),
     "hold.accepted": Chip("check", "leaf", _l("户主答应了")),
     "hold.declined": Chip("arrow-left", "brick", _l("户主不租")),

@@ -26,6 +26,7 @@ MESSAGES = {
     ),
     "bookings.hold_ends_soon": _l("锁定的 %(rooms)s 间房快到时了，请在到时以前预订，或者延长一次。"),
     "bookings.hold_lengthened": _l("%(enterprise)s 多留您的房 %(hours)s 小时：%(reason)s"),
+    "bookings.rooms_offered": _l("候补的房有了：%(rooms)s 间 %(beds)s 张床，留到 %(until)s，请看看要不要。"),
     "bookings.hold_released": _l("%(enterprise)s 不租您的房了，您不用再答复。"),
     "bookings.rooms_refused": _l(
         "有户主不租 %(rooms)s 间房：换好了 %(replaced)s 间，去掉了 %(dropped)s 间。请看一下。"

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     func,
@@ -110,8 +111,12 @@ def question_of(demand: Demand) -> Question:
 # --- the rooms ----------------------------------------------------------------------------------------
 
 
-def rooms_for(question: Question, now: datetime) -> tuple[list[Offered], bool]:
+def rooms_for(
+    question: Question, now: datetime, village_codes: Sequence[str] | None = None
+) -> tuple[list[Offered], bool]:
     """The nearest free rooms within the limits, and whether there were more than are looked at.
+
+    Of the villages alone, if some are named.
 
     What is read may still miss the minutes by a hair, since the index knows straight metres; callers sort out
     with ``rules.limits.miss_of``, which also finds no fault with any other.
@@ -124,6 +129,7 @@ def rooms_for(question: Question, now: datetime) -> tuple[list[Offered], bool]:
             **free_values(question.period.starts_on, question.ends_on, now),
             **_near(question.gate, reach),
             "area": f"{limits.area_code or ''}%",
+            "villages": None if village_codes is None else list(village_codes),
             "max_rent": limits.max_rent_fen if limits.max_rent_fen is not None else 2**40,
             "per_bed": limits.rent_unit is RentUnit.BED,
             "max_floor": limits.max_floor if limits.max_floor is not None else 2**15,
@@ -182,6 +188,7 @@ def _near(gate: LatLon, reach: float) -> dict[str, Any]:
 
 _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
+_VILLAGES: BindParameter[Any] = bindparam("villages", type_=ARRAY(Text))
 _NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
 _FAR = House.place.op("<->")(_NEAR)
 _COLUMNS: tuple[Any, ...] = (
@@ -228,6 +235,7 @@ def _free_sql() -> Any:
             on_market_condition(_STARTS, _ENDS),
             text(FREE_SQL),
             Room.village_code.like(bindparam("area")),
+            or_(_VILLAGES.is_(None), Room.village_code == any_(_VILLAGES)),
             or_(
                 and_(bindparam("per_bed"), a_bed <= bindparam("max_rent", type_=BigInteger)),
                 and_(~bindparam("per_bed"), Listing.rent_fen <= bindparam("max_rent", type_=BigInteger)),

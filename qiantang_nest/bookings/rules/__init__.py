@@ -74,6 +74,7 @@ class OnRefusal(StrEnum):
 class HoldStage(StrEnum):
     """What a hold is at an instant; ``expired`` is computed, never stored."""
 
+    OFFERED = "offered"
     ACTIVE = "active"
     EXPIRED = "expired"
     RELEASED = "released"
@@ -81,8 +82,8 @@ class HoldStage(StrEnum):
 
 
 def hold_stage(state: str, expires_at: datetime, now: datetime) -> HoldStage:
-    """The stage of a hold: an ``active`` one is over from ``expires_at`` on."""
-    if state == HoldStage.ACTIVE and expires_at <= now:
+    """The stage of a hold: one that is active, or only offered, is over from ``expires_at`` on."""
+    if state in (HoldStage.ACTIVE, HoldStage.OFFERED) and expires_at <= now:
         return HoldStage.EXPIRED
     return HoldStage(state)
 

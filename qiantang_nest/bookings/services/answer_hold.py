@@ -19,7 +19,7 @@ from qiantang_nest.bookings.rules import (
     candidates_wanted,
 )
 from qiantang_nest.bookings.services.hold_lock import LockedHold, lock_active_hold
-from qiantang_nest.bookings.services.hold_rooms import HeldBlock, add_rooms, ask_owners
+from qiantang_nest.bookings.services.taking_rooms import HeldBlock, add_rooms, ask_owners
 from qiantang_nest.bookings.services.telling import tell_enterprise
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor

@@ -71,7 +71,7 @@ def confirm_booking(
     db.session.flush()
     db.session.add_all(BookingLease(booking_id=booking.id, lease_id=lease.id) for lease in leases)
     hold.state = "booked"
-    meet_demand(hold, actor)
+    meet_demand(hold, actor, now)
     audit.record(
         actor=actor,
         action="bookings.confirm_booking",

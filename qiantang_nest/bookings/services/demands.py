@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import select
 
 from qiantang_nest.bookings.models import Demand, Hold, Plan, PlanRound
+from qiantang_nest.bookings.queries.waiting import beds_taken
 from qiantang_nest.bookings.rules import check_period
 from qiantang_nest.bookings.rules.limits import RentUnit
 from qiantang_nest.bookings.rules.need import Group
@@ -183,18 +184,21 @@ def _lock_open(demand: Demand) -> None:
         raise WrongState(_("这条需求已经关闭了。"))
 
 
-def meet_demand(hold: Hold, actor: Actor) -> None:
-    """A hold of a plan has become a booking: its demand is met, unless the plan left people without a bed."""
-    if hold.demand_id is None or hold.plan_id is None:
+def meet_demand(hold: Hold, actor: Actor, now: datetime) -> None:
+    """A hold made for a demand has become a booking: the demand is met once everybody has a bed.
+
+    Not by a plan that left people out, even if beds of the wrong groups are to spare.
+    """
+    if hold.demand_id is None:
         return
     unmet = db.session.execute(
         select(PlanRound.unmet_people)
         .join(Plan, Plan.round_id == PlanRound.id)
         .where(Plan.id == hold.plan_id)
-    ).scalar_one()
+    ).scalar_one_or_none()
     demand = db.session.get_one(Demand, hold.demand_id)
     db.session.refresh(demand, with_for_update={"of": Demand})
-    if demand.state != "open" or unmet:
+    if demand.state != "open" or unmet or beds_taken(demand.id, now) < demand.beds:
         return
     demand.state = "met"
     audit.record(

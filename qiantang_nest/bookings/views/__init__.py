@@ -37,6 +37,7 @@ from qiantang_nest.bookings.views import (  # noqa: E402
     signing,
     taking,
     times,
+    waiting,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "signing",
     "taking",
     "times",
+    "waiting",
 ]

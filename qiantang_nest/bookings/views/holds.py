@@ -77,9 +77,11 @@ def village_names(rooms: list[HoldRoom]) -> dict[str, str]:
 
 @blueprint.get("/holds/<int:hold_id>")
 @requires(Permission.HOLD)
-def hold(hold_id: int) -> str:
-    """One hold: price, end, and what each owner has said."""
+def hold(hold_id: int) -> str | Response:
+    """One hold: price, end, and what each owner has said; one that is only offered has a page of its own."""
     found = load_hold(hold_id)
+    if found.state == "offered":
+        return redirect(url_for("bookings.offer", hold_id=hold_id), 303)
     rooms = list(rooms_of_hold(found, actor()))
     return render_template(
         "bookings/hold.html",

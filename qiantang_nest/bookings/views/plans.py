@@ -26,6 +26,7 @@ from qiantang_nest.bookings.queries.planning import (
 )
 from qiantang_nest.bookings.queries.planning import passed_over as passed_over_plans
 from qiantang_nest.bookings.queries.rooms import names_of_rooms
+from qiantang_nest.bookings.queries.waiting import open_offers, place_in_queue
 from qiantang_nest.bookings.rules import OnRefusal
 from qiantang_nest.bookings.rules.limits import ChangeKind, RentUnit
 from qiantang_nest.bookings.rules.need import Group, Wish
@@ -92,6 +93,8 @@ def demand(demand_id: int) -> str:
         mode_word=_mode_words()[found.travel_mode],
         area_word=_area_word(found.area_code),
         times=times_on(clock.today()),
+        waiting=place_in_queue(found.id, clock.now(), clock.today()),
+        offers=[one for one in open_offers(found.enterprise_id, clock.now()) if one.demand_id == found.id],
         may_plan=may(actor().role, Permission.HOLD)
         and found.state == "open"
         and found.starts_on >= clock.today(),
