@@ -1,7 +1,7 @@
 """Who sleeps where, when a report is due, and what a room is on a day.
 
-Men and women never share a room, nor do people who sleep by night and by day; a couple has a room of its own
-(domain rulebook 2.2, 5). The database says the same by ``stay_no_mixed_room`` over ``companion_key``; beds are
+Men and women never share a room, nor do those who sleep by night and by day; a couple has one of its own
+(domain rulebook 2.2, 5). The database says so too by ``stay_no_mixed_room`` over ``companion_key``; beds are
 chosen here so that it need not refuse.
 """
 
@@ -348,7 +348,8 @@ def _honour_wishes(
 
     def whole(most: int, at_first: int) -> highs_var:
         begin.append(at_first)
-        return model.addIntegral(0, most)
+        column: highs_var = model.addIntegral(0, most)
+        return column
 
     heads: dict[tuple[int, int], highs_var] = {}
     for place, group in enumerate(groups):
@@ -474,7 +475,7 @@ def _value(term: highs_linear_expression | highs_var, values: Sequence[float]) -
 
 def _solver(seconds: float | None = None) -> Highs:
     """A silent solver that proves its answer to the last unit and gives the same answer each time."""
-    model = Highs()
+    model = Highs()  # type: ignore[no-untyped-call]
     model.silent()
     model.setOptionValue("threads", 1)
     model.setOptionValue("mip_rel_gap", 0.0)

@@ -97,6 +97,12 @@ def _fill(worker: Worker, row: WorkerRow) -> None:
     worker.name, worker.sex, worker.id_kind = row.name, row.sex.value, row.id_kind.value
     worker.id_number, worker.phone = row.id_number, row.phone
     worker.home_address, worker.born_on, worker.is_local = row.home_address, row.born_on, row.is_local
+    if row.shift is not None:
+        worker.shift = row.shift.value
+    if row.wish_group is not None:
+        worker.wish_group = row.wish_group
+    if row.ground_floor is not None:
+        worker.ground_floor = row.ground_floor
 
 
 def _key(number: str) -> bytes:
