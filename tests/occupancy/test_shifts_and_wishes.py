@@ -79,8 +79,8 @@ def test_the_key_of_a_bed_is_of_the_workers_shift(employer: tuple[Actor, Enterpr
         make_stay(local(enterprise, shift="night"), room, 1, companion_key=1)
     assert isinstance(translate(caught.value), InvalidValue)
     housed = make_stay(local(enterprise), room, 1)
+    housed.worker.shift = "night"
     with pytest.raises(IntegrityError, match="shift") as caught, db.session.begin_nested():
-        housed.worker.shift = "night"
         db.session.flush()
     assert "换班" in str(translate(caught.value))
     db.session.expire_all()
@@ -114,7 +114,7 @@ def test_alone_in_the_room_nobody_has_to_move(employer: tuple[Actor, Enterprise]
 
 
 def beds_of_the_wrong_shift(app: Flask) -> int:
-    """Give workers a bed and another shift at the same moment, again and again; how often both went through."""
+    """Give workers a bed and another shift at the same moment; how often both went through."""
     with app.app_context(), transaction():
         actor, enterprise = make_employer()
         pairs = [(local(enterprise).id, room.id) for room in leased_rooms(enterprise, 12)]

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from types import MappingProxyType
 
 from sqlalchemy import Select, false, func, select
 from sqlalchemy.orm import contains_eager
@@ -127,16 +126,15 @@ def bed_rows(
     ends_on: date | None = None,
     *,
     ignoring: Collection[int] = (),
-    leaving: Mapping[int, date] = MappingProxyType({}),
+    first: Collection[tuple[int, int]] = (),
 ) -> list[BedRow]:
     """What is free in each room from ``starts_on`` to ``ends_on`` (else the lease room's end); one query.
 
-    Rooms that do not cover ``starts_on`` are left out; stays in ``ignoring`` count as gone, those in
-    ``leaving`` from a day on, and their beds are given out first.
+    Rooms that do not cover ``starts_on`` are left out; stays in ``ignoring`` count as gone. The (room, bed)
+    of ``first`` are given out before the others.
     """
     wanted = [one for one in lease_rooms if one.starts_on <= starts_on < one.ends_on]
     taken: dict[int, list[tuple[int, int, date, str]]] = defaultdict(list)
-    left: set[tuple[int, int]] = set()
     if wanted:
         rows = db.session.execute(
             select(Stay, Worker.wish_group)
@@ -150,10 +148,7 @@ def bed_rows(
             .order_by(Stay.room_id, Stay.bed_no)
         )
         for stay, wish in rows:
-            if leaving.get(stay.id, FAR) <= starts_on:
-                left.add((stay.room_id, stay.bed_no))
-            else:
-                taken[stay.room_id].append((stay.bed_no, stay.companion_key, stay.starts_on, wish))
+            taken[stay.room_id].append((stay.bed_no, stay.companion_key, stay.starts_on, wish))
     found = []
     for one in wanted:
         until = min(one.ends_on, ends_on or FAR)
@@ -162,7 +157,7 @@ def bed_rows(
         keys = {key for _bed, key, _wish in there}
         beds = sorted(
             range(1, min(one.room.beds, one.room.capacity) + 1),
-            key=lambda bed, room_id=one.room_id: ((room_id, bed) not in left, bed),  # type: ignore[misc]
+            key=lambda bed, room_id=one.room_id: ((room_id, bed) not in first, bed),  # type: ignore[misc]
         )
         found.append(
             BedRow(
@@ -199,7 +194,7 @@ class Proposal:
 
 
 def movable_stays(actor: Actor, lease_rooms: Collection[LeaseRoom], today: date) -> Sequence[Stay]:
-    """People a suggestion may ask to change beds: here, single, not placed by hand; last come, first asked."""
+    """People a suggestion may ask to change beds: single, not placed by hand; last come, first asked."""
     return (
         db.session.execute(
             select(Stay)
@@ -230,7 +225,7 @@ def propose_beds(
     starts_on: date,
     ends_on: date | None,
     movable: Sequence[Stay] = (),
-    leaving: Mapping[int, date] = MappingProxyType({}),
+    first: Collection[tuple[int, int]] = (),
 ) -> Proposal:
     """Place workers by rule in what is free, without saving anything; a placement's room is a lease room.
 
@@ -240,7 +235,7 @@ def propose_beds(
     safe = [one for one in lease_rooms if one.room.house_id not in barred]
     ids = {one.id for one in safe if one.starts_on <= starts_on < one.ends_on}
     stays = {stay.worker_id: stay for stay in movable if stay.lease_room_id in ids}
-    rows = bed_rows(safe, starts_on, ends_on, ignoring=[one.id for one in stays.values()], leaving=leaving)
+    rows = bed_rows(safe, starts_on, ends_on, ignoring=[one.id for one in stays.values()], first=first)
     placements, unplaced = assign_beds(
         [
             *(sleeper(worker) for worker in workers),

@@ -162,7 +162,7 @@ def _bed_taken(room: Room, bed_no: int, day: date) -> DomainError:
 def _mixed(worker: Worker, room: Room, actor: Actor) -> DomainError:
     return MixedRoom(
         _(
-            "%(name)s 不能住 %(room)s：同一间房不能男女混住，白班夜班不能混住，夫妻房也不再住别人。请换一间。",
+            "%(name)s 不能住 %(room)s：同一间房不能男女混住，白班夜班不能混住，夫妻房不住别人。请换一间。",
             name=called(worker, actor),
             room=room_name(room),
         )

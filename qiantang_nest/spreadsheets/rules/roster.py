@@ -79,13 +79,15 @@ class Line:
 # --- from a file to text --------------------------------------------------------------------------
 
 
-def read_rows(data: bytes) -> tuple[list[RawRow], list[RowProblem]]:
+def read_rows(
+    data: bytes, columns: Sequence[str] = COLUMNS, needed: Sequence[str] = NEEDED
+) -> tuple[list[RawRow], list[RowProblem]]:
     """The rows of a file as text, and the cells whose text Excel has already lost.
 
     Raises InvalidValue: not an .xlsx, too large, no head row, a head missing or doubled, no rows.
     """
     sheet = read_workbook(data, max_rows=MAX_ROWS + HEAD_WITHIN, max_columns=MAX_COLUMNS)
-    head_row, places = _find_heads(sheet)
+    head_row, places = _find_heads(sheet, columns, needed)
     rows, problems = [], []
     if any(row > head_row for row in sheet.merged):
         merged = min(row for row in sheet.merged if row > head_row)
@@ -105,19 +107,19 @@ def read_rows(data: bytes) -> tuple[list[RawRow], list[RowProblem]]:
     return rows, problems
 
 
-def _find_heads(sheet: Sheet) -> tuple[int, dict[str, int]]:
+def _find_heads(sheet: Sheet, columns: Sequence[str], needed: Sequence[str]) -> tuple[int, dict[str, int]]:
     """(row of the heads, head → place of its column)."""
     for number, cells in enumerate(sheet.rows[:HEAD_WITHIN], start=1):
         heads = [_head(cell) for cell in cells]
-        if not any(needed in heads for needed in NEEDED):
+        if not any(head in heads for head in needed):
             continue
-        missing = [needed for needed in NEEDED if needed not in heads]
+        missing = [head for head in needed if head not in heads]
         if missing:
             raise InvalidValue(_("缺少“%(head)s”这一列，请用模板，表头不要改名。", head=missing[0]))
-        doubled = [head for head in COLUMNS if heads.count(head) > 1]
+        doubled = [head for head in columns if heads.count(head) > 1]
         if doubled:
             raise InvalidValue(_("“%(head)s”有两列，请只留一列。", head=doubled[0]))
-        return number, {head: heads.index(head) for head in COLUMNS if head in heads}
+        return number, {head: heads.index(head) for head in columns if head in heads}
     raise InvalidValue(_("没有找到表头。请下载模板，把名单填进去再传。"))
 
 
@@ -296,26 +298,31 @@ def template_workbook() -> bytes:
     ]
     return write_workbook(
         [
-            Table("花名册", [Column(head, width=_width(head)) for head in COLUMNS], []),
+            Table("花名册", [Column(head, width=width_of(head)) for head in COLUMNS], []),
             Table("填写说明", [Column(_("列"), width=26), Column(_("怎么填"), width=70)], notes),
         ]
     )
 
 
-def error_workbook(rows: Sequence[RawRow], problems: Sequence[RowProblem]) -> bytes:
+def error_workbook(
+    rows: Sequence[RawRow],
+    problems: Sequence[RowProblem],
+    columns: Sequence[str] = COLUMNS,
+    sheet: str = "花名册",
+) -> bytes:
     """All rows as they were sent with what is to be mended beside each; it can be mended and sent again."""
     by_row: dict[int, list[str]] = {}
     for problem in problems:
         words = f"{problem.column}：{problem.reason}" if problem.column else problem.reason
         by_row.setdefault(problem.row, []).append(words)
-    heads = [*COLUMNS, PROBLEM]
+    heads = [*columns, PROBLEM]
     return write_workbook(
         [
             Table(
-                "花名册",
-                [Column(head, width=60 if head == PROBLEM else _width(head)) for head in heads],
+                sheet,
+                [Column(head, width=60 if head == PROBLEM else width_of(head)) for head in heads],
                 [
-                    [*(row.cells.get(head, "") for head in COLUMNS), "；".join(by_row.get(row.row, []))]
+                    [*(row.cells.get(head, "") for head in columns), "；".join(by_row.get(row.row, []))]
                     for row in rows
                 ],
             )
@@ -323,7 +330,8 @@ def error_workbook(rows: Sequence[RawRow], problems: Sequence[RowProblem]) -> by
     )
 
 
-def _width(head: str) -> int:
+def width_of(head: str) -> int:
+    """Characters a column is wide."""
     return {NUMBER: 22, COUPLE: 22, HOME: 30, HOUSE: 16}.get(head, 12)
 
 
@@ -335,16 +343,24 @@ def seal_rows(rows: Sequence[RawRow], context: str) -> str:
 
     ``context`` names the person and enterprise it is good for.
     """
-    plain = json.dumps([[row.row, row.cells] for row in rows], ensure_ascii=False)
-    packed = base64.b85encode(zlib.compress(plain.encode())).decode()
-    return base64.urlsafe_b64encode(keyring().seal(packed, f"roster:{context}")).decode()
+    return seal_plain([[row.row, row.cells] for row in rows], context)
 
 
 def unseal_rows(token: str, context: str) -> list[RawRow]:
     """The rows of ``seal_rows``. Raises InvalidValue if the text was changed or is somebody else's."""
+    return [RawRow(row, cells) for row, cells in unseal_plain(token, context)]
+
+
+def seal_plain(value: Any, context: str) -> str:
+    """What JSON can say as a sealed text for a hidden field, good for one context."""
+    packed = base64.b85encode(zlib.compress(json.dumps(value, ensure_ascii=False).encode())).decode()
+    return base64.urlsafe_b64encode(keyring().seal(packed, f"roster:{context}")).decode()
+
+
+def unseal_plain(token: str, context: str) -> Any:
+    """The value of ``seal_plain``. Raises InvalidValue if the text was changed or is somebody else's."""
     try:
         packed = keyring().unseal(base64.urlsafe_b64decode(token.encode()), f"roster:{context}")
-        plain = json.loads(zlib.decompress(base64.b85decode(packed)))
+        return json.loads(zlib.decompress(base64.b85decode(packed)))
     except (InvalidTag, ValueError, IndexError, zlib.error, binascii.Error) as error:
         raise InvalidValue(_("页面放得太久了，请重新选择文件上传。")) from error
-    return [RawRow(row, cells) for row, cells in plain]
