@@ -168,7 +168,8 @@ def assign_beds(
     of those who asked for it the ground floor, then one that spreads those who want to be together over the
     fewest rooms, then one that moves the fewest of those who have a bed, then one in few houses. A couple has
     a room of its own, of two beds at least, also while one of them is not in the list.
-    Depends on nothing but the arguments and their order.
+    The number of beds is always the largest; wishes are searched for ``LEVEL_SECONDS`` a level, which for a
+    small factory is to the end. Then the answer depends on nothing but the arguments and their order.
 
     Raises:
         ValueError: a worker, a room, or a bed of a room appears twice, or more beds are free than lawful.
@@ -330,6 +331,8 @@ def _by_house(rooms: Sequence[FreeRoom], heads: int) -> list[FreeRoom]:
 
 LEVEL_SECONDS = 0.5
 """The most time for one level of wishes; after it the best found stands."""
+MOST_PLACES = 20_000
+"""Kinds of people times rooms; beyond that only the rooms in use and a quarter as many others are tried."""
 
 
 def _honour_wishes(
@@ -343,6 +346,12 @@ def _honour_wishes(
     for one in people:
         alike[one.key, one.wish, one.ground_floor, one.at and one.at.room_id, one.until].append(one)
     groups = list(alike.values())
+    if len(groups) * len(rooms) > MOST_PLACES:
+        used = set(homes.values())
+        spare = sorted(
+            (room for room in rooms if room.id not in used), key=lambda room: not room.ground_floor
+        )
+        rooms = [*(room for room in rooms if room.id in used), *spare[: len(used) // 4]]
     model = _solver(LEVEL_SECONDS)
     begin: list[int] = []
 
@@ -357,7 +366,7 @@ def _honour_wishes(
             if room.free_beds and _suits(group, room):
                 there = sum(homes.get(one.id) == room.id for one in group)
                 heads[place, room.id] = whole(min(len(group), len(room.free_beds)), there)
-        in_beds = model.qsum(count for (other, _room), count in heads.items() if other == place)
+        in_beds = model.qsum(heads[place, room.id] for room in rooms if (place, room.id) in heads)
         model.addConstr(in_beds == len(group) if group[0].at else in_beds <= len(group))
 
     keys = {one.id: one.key for one in people}
@@ -389,8 +398,10 @@ def _honour_wishes(
             houses.append(whole(1, int(any(r.house_id == house_id and r.id in home_keys for r in rooms))))
             model.addConstr(model.qsum(given) <= len(given) * houses[-1])
     ground = {room.id for room in rooms if room.ground_floor}
+    if not any(one.at for one in people):  # ``homes`` has the most people that can get a bed.
+        model.addConstr(model.qsum(heads.values()) >= len(homes))
     levels = [
-        list(heads.values()),
+        list(heads.values()) if any(one.at for one in people) else [],
         [count for (place, room), count in heads.items() if groups[place][0].ground_floor and room in ground],
         [-1 * one for one in together],
         [
@@ -404,10 +415,10 @@ def _honour_wishes(
     new_homes: dict[int, int] = {}
     for place, group in enumerate(groups):
         into = [
-            room_id
-            for (other, room_id), count in heads.items()
-            if other == place
-            for _head in range(round(best[count.index]))
+            room.id
+            for room in rooms
+            if (place, room.id) in heads
+            for _head in range(round(best[heads[place, room.id].index]))
         ]
         new_homes |= {one.id: room_id for one, room_id in zip(group, into, strict=False)}
     return new_homes
