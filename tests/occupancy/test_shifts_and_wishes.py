@@ -79,9 +79,9 @@ def test_the_key_of_a_bed_is_of_the_workers_shift(employer: tuple[Actor, Enterpr
         make_stay(local(enterprise, shift="night"), room, 1, companion_key=1)
     assert isinstance(translate(caught.value), InvalidValue)
     housed = make_stay(local(enterprise), room, 1)
-    housed.worker.shift = "night"
+    turned = update(Worker).where(Worker.id == housed.worker_id).values(shift="night")
     with pytest.raises(IntegrityError, match="shift") as caught, db.session.begin_nested():
-        db.session.flush()
+        db.session.execute(turned)
     assert "换班" in str(translate(caught.value))
     db.session.expire_all()
     housed.ends_on = housed.left_on = TODAY + DAY
@@ -424,3 +424,21 @@ def test_the_page_of_changing_shift(signed_in: FlaskClient, employer: tuple[Acto
     )
     assert answer.status_code == 303
     assert [s.worker.shift for s in live_stays() if s.worker_id == stay.worker_id] == ["night"]
+
+
+def test_the_list_of_workers_does_not_turn_a_shift_behind_the_bed(
+    signed_in: FlaskClient, employer: tuple[Actor, Enterprise]
+) -> None:
+    _actor, enterprise = employer
+    (room,) = leased_rooms(enterprise)
+    stay = make_stay(local(enterprise, name="张换班"), room)
+    fields = {"name": "张换班", "id_kind": "resident", "is_local": "y", "shift": "night"}
+    answer = signed_in.post(f"/enterprises/workers/{stay.worker_id}", data=fields)
+    assert answer.status_code == 422
+    assert "办“换班”" in answer.text
+    assert [one.worker.shift for one in live_stays()] == ["day"]
+    free = local(enterprise, name="李没床")
+    changed_form = {**fields, "name": "李没床", "wish_group": "老乡", "ground_floor": "y"}
+    assert signed_in.post(f"/enterprises/workers/{free.id}", data=changed_form).status_code == 303
+    db.session.expire_all()
+    assert (free.shift, free.wish_group, free.ground_floor) == ("night", "老乡", True)

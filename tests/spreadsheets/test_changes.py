@@ -2,19 +2,23 @@
 
 import io
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from qiantang_nest.core.actor import Actor
-from qiantang_nest.core.db import db
+from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.core.workbook import read_workbook
-from qiantang_nest.enterprises.models import Worker
+from qiantang_nest.enterprises.models import Enterprise, Worker
 from qiantang_nest.occupancy.models import LeaseRoom, Registration, Stay
 from qiantang_nest.occupancy.services.carry_out import NotPossible
 from qiantang_nest.spreadsheets.rules.changes import (
@@ -51,7 +55,7 @@ from tests.factories import (
 )
 from tests.spreadsheets.test_roster import workbook
 
-pytestmark = pytest.mark.usefixtures("db_session", "at_now")
+pytestmark = pytest.mark.usefixtures("at_now")
 
 NIGHT = timedelta(days=1)
 
@@ -109,7 +113,7 @@ def changed(stay: Stay, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def factory() -> Factory:
+def factory(db_session: Any) -> Factory:
     return Factory()
 
 
@@ -121,7 +125,7 @@ def stays() -> list[Stay]:
 # --- what is proposed -----------------------------------------------------------------------------
 
 
-def test_a_leavers_bed_goes_to_who_comes_the_next_day_without_a_gap() -> None:
+def test_a_leavers_bed_goes_to_who_comes_the_next_day_without_a_gap(db_session: Any) -> None:
     factory = Factory(rooms=1, beds=1)
     leaver = factory.lives("走的人", 0, 1)
     rows = [joined("来的人"), left(leaver)]
@@ -203,7 +207,7 @@ def test_changing_shift_changes_the_bed(factory: Factory) -> None:
     assert broken_invariants() == []
 
 
-def test_two_may_take_each_others_beds_and_shifts() -> None:
+def test_two_may_take_each_others_beds_and_shifts(db_session: Any) -> None:
     factory = Factory(rooms=2, beds=1)
     day, night = factory.lives("白班", 0, 1), factory.lives("夜班", 1, 1, shift="night")
     rows = [changed(day, **{SHIFT: "夜班"}), changed(night, **{SHIFT: "白班"})]
@@ -213,7 +217,7 @@ def test_two_may_take_each_others_beds_and_shifts() -> None:
     assert broken_invariants() == []
 
 
-def test_no_bed_for_the_other_shift_is_said_and_changes_nothing() -> None:
+def test_no_bed_for_the_other_shift_is_said_and_changes_nothing(db_session: Any) -> None:
     factory = Factory(rooms=1)
     stay = factory.lives("换班人", 0, 1)
     factory.lives("同屋", 0, 2)
@@ -233,7 +237,7 @@ def test_who_asks_for_the_ground_floor_gets_it_if_it_is_free(factory: Factory) -
     assert step.lease_room_id is None
 
 
-def test_who_finds_no_bed_is_put_on_the_list() -> None:
+def test_who_finds_no_bed_is_put_on_the_list(db_session: Any) -> None:
     factory = Factory(rooms=1, beds=1)
     factory.lives("住着", 0, 1)
     rows = [joined("等床")]
@@ -293,7 +297,7 @@ def test_another_employers_worker_is_not_known(factory: Factory) -> None:
 # --- struck, and meanwhile impossible -------------------------------------------------------------
 
 
-def test_what_is_struck_is_not_done_and_frees_no_bed() -> None:
+def test_what_is_struck_is_not_done_and_frees_no_bed(db_session: Any) -> None:
     factory = Factory(rooms=1, beds=1)
     leaver = factory.lives("走的人", 0, 1)
     rows = [left(leaver), joined("来的人")]
@@ -426,3 +430,42 @@ def test_the_template_can_be_read_back(signed_in: FlaskClient) -> None:
     assert signed_in.post("/changes/import").status_code == 422
     assert signed_in.post("/changes/errors.xlsx").status_code == 422
     assert signed_in.post("/changes/carry-out").status_code == 422
+
+
+def test_the_same_acceptance_twice_at_one_moment_is_done_once(fresh_app: Flask) -> None:
+    """Two browsers press the button together: one does it, the other is told what is in the way."""
+    with fresh_app.app_context(), transaction():
+        factory = Factory(rooms=1, beds=1)
+        leaver = factory.lives("走的人", 0, 1)
+        rows = [left(leaver), joined("来的人")]
+        raw = factory.read(rows)
+        actor, enterprise_id = factory.actor, factory.enterprise.id
+        steps = factory.plan(rows).steps
+    barrier = threading.Barrier(2)
+
+    def press(_time: int) -> str:
+        with fresh_app.app_context():
+            barrier.wait()
+            try:
+                with transaction():
+                    carry_out_changes(
+                        rows=raw,
+                        steps=steps,
+                        accepted={2, 3},
+                        enterprise=db.session.get_one(Enterprise, enterprise_id),
+                        actor=actor,
+                        today=TODAY,
+                        now=NOW,
+                    )
+            except DomainError as error:
+                return type(error).__name__
+            return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(press, range(2)))
+    with fresh_app.app_context():
+        count = len(stays())
+        db.session.remove()
+    assert said[1] == "done"
+    assert said[0] in ("NotPossible", "InvalidValue")
+    assert count == 2
