@@ -392,6 +392,11 @@ def test_a_struck_move_is_not_made(signed_in: FlaskClient, employer: tuple[Actor
     )
     assert saved.status_code == 303
     assert len(live_stays()) == 3
+    moved.by_hand = True
+    db.session.commit()
+    late = signed_in.post("/beds/assign", data=asked | {"step": "save", "move": f"{moved.id}:{target}:2"})
+    assert late.status_code == 422
+    assert "有人的床位刚才变了" in late.text
     assert broken_invariants() == []
 
 

@@ -13,7 +13,7 @@ from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import DomainError, InvalidValue
+from qiantang_nest.core.errors import DomainError, InvalidValue, WrongState
 from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _, ngettext
 from qiantang_nest.core.identifiers import mask_document
@@ -65,9 +65,10 @@ def assign_beds() -> str | tuple[str, int] | Response:
     if form.validate_on_submit() and _moves_from_today(form, today):
         chosen = [worker for worker in people if worker.id in ids]
         if request.form.get("step") == "save":
-            places, moves = _choices(form, people, rooms), _moves(who, rooms, today)
+            places, moves = _choices(form, people, rooms), _moves(who, _offered(form, rooms), today)
             try:
                 with transaction():
+                    _refuse_lost(moves)
                     carry_out(
                         moves=moves,
                         comes=[Come(one.worker.id, one) for one in places],
@@ -86,7 +87,7 @@ def assign_beds() -> str | tuple[str, int] | Response:
                 flash(_done(len(places), len(moves)), "done")
                 return redirect(url_for("occupancy.stays"), 303)
         if chosen or form.may_move.data:
-            offered = [room for room in rooms if form.village.data in ("", room.room.village_code)]
+            offered = _offered(form, rooms)
             proposal = queries.propose_beds(
                 workers=chosen,
                 lease_rooms=offered,
@@ -149,6 +150,17 @@ def _moves_from_today(form: AssignForm, today: date) -> bool:
         return True
     form.refuse(form.starts_on, InvalidValue(_("请住下的人换床只能从今天起，请填今天或以后，或者不动他们。")))
     return False
+
+
+def _offered(form: AssignForm, rooms: Sequence[LeaseRoom]) -> list[LeaseRoom]:
+    """The rooms of the village chosen, or all."""
+    return [room for room in rooms if form.village.data in ("", room.room.village_code)]
+
+
+def _refuse_lost(moves: Sequence[Move]) -> None:
+    """Raise WrongState if somebody who was to move may not be moved any more, or is out of reach."""
+    if len(moves) < len(_ticked("move")):
+        raise WrongState(_("要换床的人里，有人的床位刚才变了，一张床都没有动。"))
 
 
 def _done(places: int, moves: int) -> str:
