@@ -320,7 +320,7 @@ def make_lease(
 def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: Any) -> Stay:
     """A worker who moved in on the lease's first day and stays to its end."""
     values: dict[str, Any] = {
-        "companion_key": 1 if worker.sex == "M" else 2,
+        "companion_key": (1 if worker.sex == "M" else 2) + (2 if worker.shift == "night" else 0),
         "starts_on": lease_room.starts_on,
         "ends_on": lease_room.ends_on,
         "arrived_on": lease_room.starts_on,

@@ -232,6 +232,14 @@ WHERE a.cancelled_at IS NULL AND b.cancelled_at IS NULL
   AND a.starts_on < b.ends_on AND b.starts_on < a.ends_on
   AND aw.sex <> bw.sex AND a.companion_key < 1000;
 
+-- name: B4 who sleeps by day has a bed among such, who sleeps by night another
+SELECT s.id, w.shift
+FROM stay AS s
+JOIN worker AS w ON w.id = s.worker_id
+WHERE s.cancelled_at IS NULL AND s.left_on IS NULL AND s.companion_key < 1000
+  AND s.ends_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
+  AND (s.companion_key IN (3, 4)) <> (w.shift = 'night');
+
 -- name: S2 every arrival and departure of an outsider has its report
 SELECT s.id, k.kind
 FROM stay AS s

@@ -21,6 +21,7 @@ from qiantang_nest.bookings.services.hold_rooms import hold_rooms
 from qiantang_nest.bookings.services.plans import read_for_plans, record_plans, solve_plans
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
+from qiantang_nest.core.identifiers import IdKind
 from qiantang_nest.core.media import store_photo
 from qiantang_nest.core.period import Period, add_months
 from qiantang_nest.demo.logins import create_logins
@@ -28,6 +29,8 @@ from qiantang_nest.demo.people import People, seal
 from qiantang_nest.demo.pictures import house_picture, room_picture
 from qiantang_nest.demo.supply import CLERK_VILLAGE
 from qiantang_nest.enterprises.models import Enterprise, Worksite
+from qiantang_nest.enterprises.rules import Shift, check_worker
+from qiantang_nest.enterprises.services import add_workers
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.rules import LatLon
 from qiantang_nest.housing.models import (
@@ -66,6 +69,7 @@ def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Pa
     villager = Actor(owner.user_id, Role.VILLAGER, str(owner.user_id), owner.name)
     _blocks(owner, villager, enterprise, manager, today, now)
     _plans(enterprise, manager, today, now)
+    _workers_without_bed(enterprise, people, manager, today)
     _reports_to_make(today)
     _payment_to_confirm(owner, enterprise, manager, today, now)
 
@@ -87,6 +91,35 @@ def _owner_and_tenant(today: date) -> tuple[Owner, Enterprise]:
     if lease is None:
         raise RuntimeError("the demo district is too small to have a lease today")
     return lease.owner, lease.enterprise
+
+
+def _workers_without_bed(enterprise: Enterprise, people: People, manager: Actor, today: date) -> None:
+    """Six who start next week: two friends, two on nights, one who needs the ground floor."""
+    rows = []
+    for sex, shift, wish, ground in (
+        ("M", Shift.DAY, "老乡1", False),
+        ("M", Shift.DAY, "老乡1", False),
+        ("F", Shift.DAY, "", True),
+        ("M", Shift.NIGHT, "", False),
+        ("F", Shift.NIGHT, "", False),
+        ("F", Shift.DAY, "", False),
+    ):
+        number, _born, home = people.id_number(sex, today)
+        rows.append(
+            check_worker(
+                name=people.worker_name(sex),
+                sex=sex,
+                id_kind=IdKind.RESIDENT,
+                id_number=number,
+                phone=people.phone(),
+                today=today,
+                home_address=home,
+                shift=shift,
+                wish_group=wish,
+                ground_floor=ground,
+            )
+        )
+    add_workers(enterprise=enterprise, rows=rows, actor=manager)
 
 
 def _consents(clerk: User, today: date) -> None:

@@ -61,6 +61,7 @@ class Worker(HasSealed, Base):
         CheckConstraint("id_kind IN ('resident', 'passport', 'permanent')", name="id_kind_known"),
         UniqueConstraint("enterprise_id", "id_number_hash", name="uq_worker_enterprise_id_number"),
         CheckConstraint("couple_with_id <> id", name="couple_of_two"),
+        CheckConstraint("shift IN ('day', 'night')", name="shift_known"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -80,6 +81,11 @@ class Worker(HasSealed, Base):
     is_local: Mapped[bool] = mapped_column(server_default=text("false"))
     """Local 户籍: on the register, but no outsider report."""
     couple_with_id: Mapped[int | None] = mapped_column(ForeignKey("worker.id"))
+    shift: Mapped[str] = mapped_column(server_default=text("'day'"))
+    """Who works at night sleeps by day, in rooms of such; trigger ``worker_shift_fits_bed`` sees to it."""
+    wish_group: Mapped[str] = mapped_column(server_default=text("''"))
+    """The name that those who want to be together have in common; a wish, not a right."""
+    ground_floor: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     enterprise: Mapped[Enterprise] = relationship()

@@ -7,8 +7,9 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
+from qiantang_nest.core.crypto import HasSealed, SealedText, hash_column, sealed_column
 from qiantang_nest.core.db import Base, refuse_as
-from qiantang_nest.core.errors import DomainError, WrongState
+from qiantang_nest.core.errors import DomainError, InvalidValue, WrongState
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.enterprises.models import Enterprise, Worker
 from qiantang_nest.housing.models import Owner, Room
@@ -234,8 +235,8 @@ class Stay(Base):
     """One worker in one bed from ``starts_on`` up to, not including, ``ends_on``.
 
     Until arrival it is a plan; ``arrived_on`` is set at check-in, ``left_on`` at check-out, which also
-    shortens ``ends_on``. ``companion_key`` is 1 for men, 2 for women, 1000 + a couple's key for couples:
-    all who share a room on a day have the same one.
+    shortens ``ends_on``. ``companion_key`` is 1 for men, 2 for women, 3 and 4 for those on night shift,
+    1000 + a couple's key for couples: all who share a room on a day have the same one.
     """
 
     __tablename__ = "stay"
@@ -286,6 +287,8 @@ class Stay(Base):
     lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"))
     bed_no: Mapped[int]
     companion_key: Mapped[int]
+    by_hand: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A person chose this bed: no suggestion moves it."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     arrived_on: Mapped[date | None]
@@ -296,6 +299,30 @@ class Stay(Base):
     worker: Mapped[Worker] = relationship()
     room: Mapped[Room] = relationship()
     lease_room: Mapped[LeaseRoom] = relationship()
+
+
+class WorkerLink(HasSealed, Base):
+    """The personal link of a worker: whoever has it sees the worker's own page, as long as the stay lasts.
+
+    The token is sealed, so that the same slip can be printed again, and found by its hash. One link of a
+    worker is good at a time; a new one takes the old one's place.
+    """
+
+    __tablename__ = "worker_link"
+    __table_args__ = (
+        Index("uq_worker_link_live", "worker_id", unique=True, postgresql_where=text("revoked_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    worker_id: Mapped[int] = mapped_column(ForeignKey("worker.id"))
+    token_sealed: Mapped[bytes | None] = sealed_column()
+    token_hash: Mapped[bytes | None] = hash_column(unique=True)
+    token = SealedText(kind="worker_link")
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+
+    worker: Mapped[Worker] = relationship()
 
 
 class Registration(Base):
@@ -335,7 +362,13 @@ refuse_as("stay_one_bed_a_worker", WorkerHoused, _l("这位员工在这几天已
 refuse_as(
     "stay_no_mixed_room",
     MixedRoom,
-    _l("同一间房不能男女混住，夫妻房也不能安排别人。请换一间房。"),
+    _l("同一间房不能男女混住，白班夜班不能混住，夫妻房也不能安排别人。请换一间房。"),
 )
+refuse_as(
+    "worker_shift_fits_bed",
+    InvalidValue,
+    _l("住着的人改班次要连床一起换，白班夜班不住一间。请在“员工住宿”里打开这个人，办“换班”。"),
+)
+refuse_as("uq_worker_link_live", WrongState, _l("这位员工的入住条刚才已经有人做好了，请刷新后再看。"))
 refuse_as("uq_lease_signature_side", WrongState, _l("这一方刚才已经签好了。"))
 refuse_as("pk_lease_withdrawal", WrongState, _l("这份合同刚才已经取消了。"))

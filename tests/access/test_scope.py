@@ -29,8 +29,10 @@ NO_OTHERS = {
     "accounts.reset_second_factor",
     "accounts.revoke_role",
     "bookings.room",
+    "occupancy.worker_page",
 }
-"""Every account is the administrators' business, every published room everybody's."""
+"""Every account is the administrators' business, every published room everybody's; a personal link is its own
+permission (``test_a_personal_link_shows_its_own_side_alone``)."""
 ABSENT = {"name": "0" * 32 + ".jpg", "code": "330114009999"}
 EVERY_EMPLOYER = re.compile(r"ZZS\d-企业")
 MAY_NAME_EMPLOYERS = {
@@ -110,6 +112,8 @@ def test_no_page_shows_what_is_foreign(site: Site, role: str) -> None:
         if row["method"] != "GET" or row[role] not in ("yes", "public"):
             continue
         endpoint = row["endpoint"]
+        if endpoint == "occupancy.worker_page":
+            continue
         address = site.url(role, endpoint)
         joint = "&" if "?" in address else "?"
         addresses = [address, f"{address}{joint}per_page=200&state=all"]
@@ -124,6 +128,22 @@ def test_no_page_shows_what_is_foreign(site: Site, role: str) -> None:
             if found := leaks(role, endpoint, answer, FOREIGN[role]):
                 wrong.append(f"{endpoint} {one} tells {found}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_personal_link_shows_its_own_side_alone(site: Site, side: int) -> None:
+    """Whoever opens it sees the bed and the house; no whole name, no number, nothing of others."""
+    own = site.world.sides[side]
+    answer = site.open("visitor", "GET", site.url("visitor", "occupancy.worker_page", side))
+    assert answer.status_code == 200
+    others = tuple(number for number in range(4) if number != side)
+    assert leaks("visitor", "occupancy.worker_page", answer, others) == set()
+    assert f"{WORKER_SURNAMES[side]}师傅" in answer.text
+    for secret in (f"{WORKER_SURNAMES[side]}ZZS", OWNER_SURNAMES[side], STAFF_SURNAMES[side], "籍贯", "139"):
+        assert secret not in answer.text
+    assert own.texts["worker_id_number"] not in answer.text
+    never = site.open("visitor", "GET", site.url("visitor", "occupancy.worker_page", token="x" * 24))
+    assert never.status_code == 404
 
 
 GONE_THINGS = [

@@ -39,6 +39,8 @@ from qiantang_nest.housing.models import (
 from qiantang_nest.notifications.models import Message
 from qiantang_nest.notifications.services import notify
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Registration
+from qiantang_nest.occupancy.queries.worker_pages import tokens_of
+from qiantang_nest.occupancy.services.worker_links import give_links
 from tests import factories as make
 from tests.factories import NEIGHBOUR_VILLAGE, NOW, OTHER_STREET_VILLAGE, TODAY, VILLAGE, add
 
@@ -454,7 +456,9 @@ def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]
                 due_on=stay.starts_on + timedelta(days=3),
             )
         )
+    give_links(stays=[present], actor=side.manager)
     side.ids |= {
+        "token": tokens_of([present.worker_id])[present.worker_id],
         "stay_id": present.id,
         "occupancy.cancel_stay.stay_id": planned.id,
         "worker_id": unhoused.id,

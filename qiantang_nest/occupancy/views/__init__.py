@@ -9,9 +9,10 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
     board,
     closing,
     leases,
+    papers,
     registrations,
     rosters,
     stays,
 )
 
-__all__ = ["beds", "blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]
+__all__ = ["beds", "blueprint", "board", "closing", "leases", "papers", "registrations", "rosters", "stays"]
