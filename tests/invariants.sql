@@ -116,6 +116,7 @@ LEFT JOIN (
     SELECT a.bill_id, a.amount_fen
     FROM payment_allocation AS a
     JOIN payment AS p ON p.id = a.payment_id AND p.state = 'confirmed'
+    WHERE a.released_at IS NULL
 ) AS a ON a.bill_id = b.id
 GROUP BY b.id
 HAVING b.paid_fen <> coalesce(sum(a.amount_fen), 0);
@@ -124,13 +125,24 @@ HAVING b.paid_fen <> coalesce(sum(a.amount_fen), 0);
 SELECT p.id, p.state, p.amount_fen, p.unallocated_fen
 FROM payment AS p
 LEFT JOIN (
-    SELECT payment_id, sum(amount_fen)::bigint AS fen FROM payment_allocation GROUP BY payment_id
+    SELECT payment_id, sum(amount_fen)::bigint AS fen FROM payment_allocation
+    WHERE released_at IS NULL
+    GROUP BY payment_id
 ) AS a ON a.payment_id = p.id
 WHERE CASE
     WHEN p.state = 'confirmed' THEN p.amount_fen <> coalesce(a.fen, 0) + p.unallocated_fen
     WHEN p.state = 'reversed' THEN p.unallocated_fen <> 0
     ELSE p.unallocated_fen <> 0 OR a.fen IS NOT NULL
 END;
+
+-- name: L7 what is released settles a voided bill, and a bill stands in only for a voided one of its months
+SELECT b.id, b.number
+FROM bill AS b
+LEFT JOIN bill AS v ON v.id = b.replaces_id
+WHERE (b.replaces_id IS NOT NULL
+       AND (v.voided_at IS NULL OR (v.lease_id, v.kind, v.seq) <> (b.lease_id, b.kind, b.seq)))
+   OR (b.voided_at IS NULL
+       AND EXISTS (SELECT FROM payment_allocation AS a WHERE a.bill_id = b.id AND a.released_at IS NOT NULL));
 
 -- name: L7 a payment settles bills of its own payer and payee only
 SELECT a.id, a.payment_id, a.bill_id

@@ -35,6 +35,8 @@ class Bill(Base):
         ),
         Index("ix_bill_enterprise_id_starts_on", "enterprise_id", "starts_on"),
         Index("ix_bill_owner_id_starts_on", "owner_id", "starts_on"),
+        # Which bill the one issued anew for the same months stands in for.
+        Index("ix_bill_voided", "lease_id", "kind", "seq", postgresql_where=text("voided_at IS NOT NULL")),
         Index(
             "ix_bill_open",
             "village_code",
@@ -61,6 +63,8 @@ class Bill(Base):
     """Sum of the allocations; kept here so that open bills can be found by index."""
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str | None]
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("bill.id"), unique=True)
+    """The voided bill of the same months in whose place this one was issued."""
 
     lease: Mapped[Lease] = relationship()
     owner: Mapped[Owner] = relationship()
@@ -177,7 +181,7 @@ class Payment(Base):
 
 
 class PaymentAllocation(Base):
-    """The part of a payment that settles (part of) a bill."""
+    """The part of a payment that settles (part of) a bill; released when that bill is voided."""
 
     __tablename__ = "payment_allocation"
     __table_args__ = (
@@ -191,6 +195,8 @@ class PaymentAllocation(Base):
     bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
     amount_fen: Mapped[int]
     allocated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    released_at: Mapped[datetime | None]
+    """From then on it settles nothing: its bill was voided and the sum is credit again."""
 
     payment: Mapped[Payment] = relationship()
     bill: Mapped[Bill] = relationship()

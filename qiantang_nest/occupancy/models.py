@@ -1,9 +1,10 @@
 """THE row that says a room is taken, the leases behind it, and who sleeps where."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, column, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
@@ -167,6 +168,8 @@ class LeaseRoom(Base):
     rent_fen: Mapped[int]
     starts_on: Mapped[date]
     ends_on: Mapped[date]
+    follows_id: Mapped[int | None] = mapped_column(ForeignKey("lease_room.id"), unique=True)
+    """The room in whose place it came (swap); its part of the deposit goes on with this one."""
 
     lease: Mapped[Lease] = relationship()
     room: Mapped[Room] = relationship()
@@ -191,6 +194,49 @@ class LeaseSignature(Base):
     sms_code_id: Mapped[int | None] = mapped_column(ForeignKey("sms_code.id"), unique=True)
     """The used code, bound to phone, purpose and document; None only for leases taken over from paper."""
     signed_at: Mapped[datetime]
+
+
+class LeaseChange(Base):
+    """One change of a signed lease: asked by one side, made at once or after the other side's yes.
+
+    What was asked (``terms``) never changes; ``facts`` is what the page showed, before and after, as it was
+    made. A row that is no longer ``asked`` never changes (trigger): together they are a lease's history.
+    """
+
+    __tablename__ = "lease_change"
+    __table_args__ = (
+        CheckConstraint("kind IN ('end', 'extend', 'swap', 'transfer')", name="kind_known"),
+        CheckConstraint("state IN ('asked', 'done', 'refused', 'withdrawn')", name="state_known"),
+        CheckConstraint("asked_side IN ('lessor', 'lessee')", name="side_known"),
+        CheckConstraint("(state = 'asked') = (decided_at IS NULL)", name="decided"),
+        # Of two open questions on one lease the second would be asked of facts the first may change.
+        Index("uq_lease_change_open", "lease_id", unique=True, postgresql_where=text("state = 'asked'")),
+        Index("ix_lease_change_lease_id", "lease_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_id: Mapped[int] = mapped_column(ForeignKey("lease.id"))
+    kind: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=text("'asked'"))
+    effective_on: Mapped[date]
+    """The first day on which things are as they are after the change."""
+    reason: Mapped[str]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    asked_side: Mapped[str]
+    asked_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    asked_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk asked as the household's proxy."""
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    decided_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk answered as the household's proxy."""
+    decided_at: Mapped[datetime | None]
+    answer_reason: Mapped[str | None]
+    new_lease_id: Mapped[int | None] = mapped_column(ForeignKey("lease.id"))
+    """The lease that goes on with the rooms, when it is another firm's."""
+
+    lease: Mapped[Lease] = relationship(foreign_keys=[lease_id])
 
 
 class Stay(Base):
@@ -299,5 +345,10 @@ refuse_as(
     "stay_no_mixed_room",
     MixedRoom,
     _l("同一间房不能男女混住，夫妻房也不能安排别人。请换一间房。"),
+)
+refuse_as(
+    "uq_lease_change_open",
+    WrongState,
+    _l("这份合同还有一个变更在等对方答复，先等答复或撤回，再提新的。"),
 )
 refuse_as("uq_lease_signature_side", WrongState, _l("这一方刚才已经签好了。"))
