@@ -182,6 +182,8 @@ class Permission(StrEnum):
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
     LEASE_FILE = "occupancy.file_lease"
+    LEASE_CHANGE = "occupancy.change_lease"
+    """Ask for changes of a signed lease, and answer what the other side asks."""
     STAY_READ = "occupancy.read_stays"
     STAY_MANAGE = "occupancy.manage_stays"
     ROSTER_KEEP = "occupancy.keep_roster"
@@ -223,6 +225,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOLD_ANSWER,
             P.LEASE_READ,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.STAY_READ,
             P.ROOM_CLOSE,
             P.BILL_READ,
@@ -241,6 +244,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.BOOKING_CONFIRM,
             P.LEASE_READ,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.STAY_READ,
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
@@ -279,6 +283,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOLD_ANSWER,
             P.LEASE_READ,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.LEASE_FILE,
             P.STAY_READ,
             P.STAY_MANAGE,

@@ -22,6 +22,10 @@ from qiantang_nest.accounts.services import start_session
 from qiantang_nest.billing.models import Bill, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
 from qiantang_nest.bookings.models import Demand, HoldRoom
+from qiantang_nest.bookings.queries.bookings import booking_of_lease
+from qiantang_nest.bookings.queries.change_effects import effect_of
+from qiantang_nest.bookings.rules.changes import ChangeKind, Wanted
+from qiantang_nest.bookings.services.change_booking import ask_change
 from qiantang_nest.core import media
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -377,6 +381,33 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
     }
     _stays(side, enterprise, lease, mark)
     _money(side, enterprise, lease, mark)
+    _changes(side, enterprise, house, mark)
+
+
+def _changes(side: Side, enterprise: Any, house: House, mark: Callable[[str], str]) -> None:
+    """A lease of which the employer wants to give a room back sooner than by notice."""
+    lease = make.make_lease(
+        enterprise,
+        [make.make_room(house, label=f"{side.number}3{n}") for n in (1, 2)],
+        TODAY - timedelta(days=20),
+        number=mark("改约"),
+    )
+    room = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == lease.id).order_by(LeaseRoom.id).limit(1)
+    ).scalar_one()
+    wanted = Wanted(ChangeKind.END, (room.id,), TODAY + timedelta(days=3))
+    effect = effect_of(lease, wanted, actor=side.manager, today=TODAY, now=NOW)
+    change = ask_change(
+        lease=lease,
+        wanted=wanted,
+        reason=mark("原因"),
+        shown_digest=effect.digest(),
+        actor=side.manager,
+        today=TODAY,
+        now=NOW,
+    )
+    booking = booking_of_lease(lease.id)
+    side.ids |= {"change_id": change.id, "booking_id": booking.id if booking else 0}
 
 
 def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]) -> None:

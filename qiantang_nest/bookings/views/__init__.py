@@ -28,6 +28,8 @@ def offer_words() -> dict[str, Any]:
 
 from qiantang_nest.bookings.views import (  # noqa: E402
     answers,
+    bookings,
+    changes,
     danger,
     demands,
     holds,
@@ -36,4 +38,15 @@ from qiantang_nest.bookings.views import (  # noqa: E402
     taking,
 )
 
-__all__ = ["answers", "blueprint", "danger", "demands", "holds", "search", "signing", "taking"]
+__all__ = [
+    "answers",
+    "blueprint",
+    "bookings",
+    "changes",
+    "danger",
+    "demands",
+    "holds",
+    "search",
+    "signing",
+    "taking",
+]

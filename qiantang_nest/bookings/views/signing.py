@@ -66,7 +66,7 @@ def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
     return render_template(
         "bookings/sign_lease.html",
         lease=lease,
-        sums=lease_sums([lease.id])[lease.id],
+        sums=lease_sums([lease.id], clock.today())[lease.id],
         form=form,
         document=document,
         signatures=signed,

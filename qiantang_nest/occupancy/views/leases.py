@@ -15,8 +15,9 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor, paginate, sort_from_query
 from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
-from qiantang_nest.occupancy.forms.leases import FILING_LABELS, FilingForm
+from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS, FILING_LABELS, FilingForm
 from qiantang_nest.occupancy.models import Lease
+from qiantang_nest.occupancy.queries.lease_changes import changes_of
 from qiantang_nest.occupancy.queries.leases import (
     lease_sums,
     leases_visible_to,
@@ -87,7 +88,7 @@ def leases() -> str:
         layout=_frame(),
         state=state,
         wanted=wanted,
-        sums=lease_sums(ids),
+        sums=lease_sums(ids, today),
         chips={lease.id: lease_chip(lease, signed[lease.id], today) for lease in page.items},
         filing=FILING_LABELS,
     )
@@ -113,7 +114,7 @@ def lease(lease_id: int) -> str:
 def _lease_page(found: Lease, form: FilingForm | None) -> str:
     signatures = signatures_with_names(found.id)
     sides = {signature.side for signature, _name in signatures}
-    who = actor()
+    who, changes = actor(), changes_of(found.id)
     side = {Role.VILLAGER: "lessor", Role.VILLAGE_CLERK: "lessor", Role.EMPLOYER_MANAGER: "lessee"}
     if form is None and may(who.role, Permission.LEASE_FILE) and FILING_STEPS[found.filing_state]:
         form = FilingForm(before=found.filing_state)
@@ -122,7 +123,7 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         lease=found,
         layout=_frame(),
         rooms=rooms_of_lease(found.id),
-        sums=lease_sums([found.id]).get(found.id, (0, 0, 0)),
+        sums=lease_sums([found.id], clock.today()).get(found.id, (0, 0, 0)),
         village=db.session.get_one(Village, found.village_code),
         signatures=signatures,
         chip_kind=lease_chip(found, sides, clock.today()),
@@ -131,6 +132,10 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
             and found.state == "drafted"
             and side.get(Role(who.role)) not in sides
         ),
+        changes=changes,
+        open_change=next((change for change in changes if change.state == "asked"), None),
+        may_change=may(who.role, Permission.LEASE_CHANGE) and found.state == "signed",
+        change_words=CHANGE_WORDS,
         form=form if found.state in ("signed", "ended") else None,
         filing=FILING_LABELS,
     )
