@@ -300,6 +300,16 @@ JOIN room_claim AS c ON c.id = lr.claim_id
 WHERE l.state IN ('drafted', 'signed') AND lr.ends_on > current_date
   AND (c.state <> 'leased' OR c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on);
 
+-- name: B6 the rooms added to a booking are its own employer's, and their leases are in it
+SELECT bh.hold_id, bh.booking_id
+FROM booking_hold AS bh
+JOIN hold AS h ON h.id = bh.hold_id
+JOIN booking AS b ON b.id = bh.booking_id
+LEFT JOIN hold_room AS r ON r.hold_id = h.id AND h.state = 'booked' AND r.answer = 'accepted'
+LEFT JOIN lease_room AS lr ON lr.claim_id = r.claim_id
+LEFT JOIN booking_lease AS bl ON bl.lease_id = lr.lease_id
+WHERE h.enterprise_id <> b.enterprise_id OR (r.id IS NOT NULL AND bl.booking_id IS DISTINCT FROM b.id);
+
 -- name: S1 whoever signed a lease signed its own document, and two signatures make it valid
 SELECT l.id AS lease_id
 FROM lease AS l

@@ -1,14 +1,18 @@
 """Bookings in an actor's scope, with those of their leases the actor may see."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import contains_eager
 
-from qiantang_nest.bookings.models import Booking, BookingLease
+from qiantang_nest.bookings.models import Booking, BookingHold, BookingLease, Hold
+from qiantang_nest.bookings.rules import Area
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
-from qiantang_nest.occupancy.models import Lease
+from qiantang_nest.geography.rules import LatLon
+from qiantang_nest.housing.models import House, Room
+from qiantang_nest.occupancy.models import Lease, LeaseRoom
 from qiantang_nest.occupancy.queries.leases import leases_visible_to
 
 
@@ -43,3 +47,32 @@ def booking_of_lease(lease_id: int) -> Booking | None:
     return db.session.execute(
         select(Booking).join(BookingLease).where(BookingLease.lease_id == lease_id)
     ).scalar_one_or_none()
+
+
+def area_of_booking(booking_id: int, actor: Actor) -> Area:
+    """Where to look for more rooms: the villages of the booking, nearest to the rooms it has."""
+    leases = leases_visible_to(actor).with_only_columns(Lease.id)
+    rows = db.session.execute(
+        select(House.village_code, House.lat, House.lon)
+        .join(Room, Room.house_id == House.id)
+        .join(LeaseRoom, LeaseRoom.room_id == Room.id)
+        .join(BookingLease, BookingLease.lease_id == LeaseRoom.lease_id)
+        .where(BookingLease.booking_id == booking_id, LeaseRoom.lease_id.in_(leases))
+        .order_by(LeaseRoom.id)
+    ).all()
+    first = rows[0]
+    return Area(LatLon(first.lat, first.lon), tuple(dict.fromkeys(row.village_code for row in rows)))
+
+
+def waiting_holds_of(booking_id: int, now: datetime) -> Sequence[Hold]:
+    """Holds that add rooms to the booking and still count."""
+    return (
+        db.session.execute(
+            select(Hold)
+            .join(BookingHold, BookingHold.hold_id == Hold.id)
+            .where(BookingHold.booking_id == booking_id, Hold.state == "active", Hold.expires_at > now)
+            .order_by(Hold.id)
+        )
+        .scalars()
+        .all()
+    )

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, cast, exists, false, f
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.rules import Role
-from qiantang_nest.bookings.models import Booking, BookingLease, Demand, Hold, HoldRoom
+from qiantang_nest.bookings.models import Booking, BookingHold, BookingLease, Demand, Hold, HoldRoom
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Enterprise, Worksite
@@ -134,8 +134,11 @@ def waiting_answers(actor: Actor, now: datetime) -> Select[Any]:
 
 
 def booking_of_hold(hold_id: int) -> Booking | None:
-    """The booking a hold became."""
-    return db.session.execute(select(Booking).where(Booking.hold_id == hold_id)).scalar_one_or_none()
+    """The booking a hold became, or adds rooms to."""
+    added = select(BookingHold.booking_id).where(BookingHold.hold_id == hold_id)
+    return db.session.execute(
+        select(Booking).where((Booking.hold_id == hold_id) | Booking.id.in_(added))
+    ).scalar_one_or_none()
 
 
 def lease_ids_of_booking(booking_id: int) -> list[int]:

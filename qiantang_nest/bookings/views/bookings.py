@@ -1,24 +1,47 @@
 """Bookings: the list, and one with its leases, rooms and what was changed since."""
 
-from flask import abort, redirect, render_template, url_for
+import uuid
+from collections.abc import Collection
+from datetime import timedelta
+
+from flask import abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
+from qiantang_nest.bookings.forms import AddRoomsForm
 from qiantang_nest.bookings.models import Booking
+from qiantang_nest.bookings.queries.bookings import (
+    area_of_booking,
+    bookings_visible_to,
+    leases_of_booking,
+    waiting_holds_of,
+)
 from qiantang_nest.bookings.queries.bookings import (
     booking_of_lease as find_booking_of_lease,
 )
-from qiantang_nest.bookings.queries.bookings import bookings_visible_to, leases_of_booking
+from qiantang_nest.bookings.rules import Ask, FreeRoom, OnRefusal
+from qiantang_nest.bookings.services.add_rooms_to_booking import add_rooms_to_booking as hold_more
+from qiantang_nest.bookings.services.hold_rooms import (
+    DearerThanShown,
+    KeyReused,
+    NotEnoughRooms,
+    RoomsGone,
+    preview,
+)
 from qiantang_nest.bookings.views import blueprint
 from qiantang_nest.bookings.views.changes import frame
+from qiantang_nest.bookings.views.taking import request_key
 from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
-from qiantang_nest.core.db import db
-from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.i18n import _
+from qiantang_nest.core.templating import last_day
+from qiantang_nest.core.web import actor, paginate, settings
 from qiantang_nest.geography.models import Village
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
-from qiantang_nest.occupancy.models import Lease, LeaseChange
+from qiantang_nest.occupancy.models import Lease, LeaseChange, RoomTaken
 from qiantang_nest.occupancy.queries.leases import (
     lease_sums,
     leases_visible_to,
@@ -54,12 +77,6 @@ def booking(booking_id: int) -> str:
     leases = leases_of_booking(found.id, actor())
     ids = [lease.id for lease in leases]
     signed, today = signed_sides(ids), clock.today()
-    villages = {
-        row.code: row.name
-        for row in db.session.execute(
-            select(Village.code, Village.name).where(Village.code.in_({one.village_code for one in leases}))
-        )
-    }
     changes = (
         db.session.execute(
             select(LeaseChange).where(LeaseChange.lease_id.in_(ids)).order_by(LeaseChange.id.desc())
@@ -75,7 +92,8 @@ def booking(booking_id: int) -> str:
         numbers={lease.id: lease.number for lease in leases},
         sums=lease_sums(ids, today),
         rooms=rooms_of_leases(ids),
-        villages=villages,
+        villages=_village_names({one.village_code for one in leases}),
+        adding=waiting_holds_of(found.id, clock.now()),
         changes=changes,
         change_words=CHANGE_WORDS,
         chips={lease.id: lease_chip(lease, signed[lease.id], today) for lease in leases},
@@ -94,3 +112,62 @@ def booking_of_lease(lease_id: int) -> Response:
     if found is None:
         abort(404)
     return redirect(url_for("bookings.booking", booking_id=found.id), 303)
+
+
+@blueprint.route("/bookings/<int:booking_id>/add-rooms", methods=["GET", "POST"])
+@requires(Permission.HOLD)
+def add_rooms(booking_id: int) -> Response | str | tuple[str, int]:
+    """More rooms in the villages of the booking: what would be held, then holding it."""
+    found = load_booking(booking_id)
+    form = AddRoomsForm()
+    today, now = clock.today(), clock.now()
+    sent, sure = request.method == "POST", "show" not in request.form
+    if not sent:
+        ends_on = max(lease.ends_on for lease in leases_of_booking(found.id, actor()))
+        form.starts_on.data = max(today, found.starts_on)
+        form.last_on.data = max(last_day(ends_on), today + timedelta(days=30))
+        form.request_key.data = str(uuid.uuid4())
+    status, problem = 200, ""
+    rooms: list[FreeRoom] = []
+    if sent and not form.validate():
+        status = 422
+    else:
+        try:
+            ask = Ask(area_of_booking(found.id, actor()), rooms=form.count.data)
+            if sent and sure:
+                with transaction():
+                    hold_id = hold_more(
+                        booking=found,
+                        ask=ask,
+                        period=form.period(),
+                        on_refusal=OnRefusal(form.on_refusal.data),
+                        request_key=request_key(form),
+                        shown_rent_fen=form.shown_rent_fen.data,
+                        hold_hours=settings().hold_hours,
+                        actor=actor(),
+                        now=now,
+                    )
+                flash(_("锁好了。户主答复以后预订，合同就加进这个预订里。"), "done")
+                return redirect(url_for("bookings.hold", hold_id=hold_id), 303)
+            rooms = preview(ask, form.period(), now)
+        except (NotEnoughRooms, RoomsGone, DearerThanShown, RoomTaken, InvalidValue, KeyReused) as error:
+            status, problem = error.status, error.message
+    form.shown_rent_fen.data = sum(room.rent_fen for room in rooms)
+    form.shown_rent_fen.raw_data = None
+    return render_template(
+        "bookings/add_rooms.html",
+        booking=found,
+        form=form,
+        rooms=rooms,
+        villages=_village_names({room.village_code for room in rooms}),
+        beds=sum(room.beds for room in rooms),
+        rent_fen=sum(room.rent_fen for room in rooms),
+        owners=len({room.owner_id for room in rooms}),
+        problem=problem,
+        hold_hours=settings().hold_hours,
+    ), status
+
+
+def _village_names(codes: Collection[str]) -> dict[str, str]:
+    rows = db.session.execute(select(Village.code, Village.name).where(Village.code.in_(codes)))
+    return {row.code: row.name for row in rows}
