@@ -45,9 +45,14 @@ owed AS (
     GROUP BY enterprise_id, owner_id
 ),
 arrived AS (
-    SELECT enterprise_id, owner_id, sum(amount_fen) AS bank, sum(unallocated_fen) AS credit
-    FROM payment
-    WHERE state = 'confirmed'
+    SELECT enterprise_id, owner_id, sum(bank) AS bank, sum(credit) AS credit
+    FROM (
+        SELECT enterprise_id, owner_id, amount_fen AS bank, unallocated_fen AS credit
+        FROM payment
+        WHERE state = 'confirmed'
+        UNION ALL
+        SELECT enterprise_id, owner_id, -paid_fen, 0 FROM deposit_return
+    ) AS moved
     GROUP BY enterprise_id, owner_id
 )
 SELECT coalesce(l.payer_id, o.enterprise_id, a.enterprise_id) AS enterprise_id,
@@ -186,6 +191,42 @@ WHERE b.kind = 'deposit' AND b.voided_at IS NULL
 GROUP BY b.lease_id, l.deposit_fen
 HAVING sum(b.amount_fen) > l.deposit_fen;
 
+-- name: L12 what was kept and given back of a pair's deposits never exceeds what was paid of them
+SELECT r.enterprise_id, r.owner_id, r.gone_fen, b.paid_fen
+FROM (
+    SELECT enterprise_id, owner_id, sum(deducted_fen + paid_fen) AS gone_fen
+    FROM deposit_return
+    GROUP BY enterprise_id, owner_id
+) AS r
+LEFT JOIN (
+    SELECT enterprise_id, owner_id, sum(paid_fen) AS paid_fen
+    FROM bill
+    WHERE kind = 'deposit' AND voided_at IS NULL
+    GROUP BY enterprise_id, owner_id
+) AS b USING (enterprise_id, owner_id)
+WHERE r.gone_fen > coalesce(b.paid_fen, 0);
+
+-- name: L12 every deposit that went back stands in the ledger with its sum
+SELECT r.id, r.held_fen, e.net_fen
+FROM deposit_return AS r
+LEFT JOIN (
+    SELECT source_id, sum(amount_fen) AS net_fen FROM ledger_entry
+    WHERE source = 'deposit_return' GROUP BY source_id
+) AS e ON e.source_id = r.id
+WHERE coalesce(e.net_fen, 0) <> r.held_fen;
+
+-- name: L12 a deposit goes back after both agreed on the room, and keeps only what cases say
+SELECT r.id
+FROM deposit_return AS r
+LEFT JOIN handover AS h
+  ON h.lease_room_id = r.lease_room_id AND h.moment = 'end'
+ AND h.lessor_at IS NOT NULL AND h.lessee_at IS NOT NULL
+LEFT JOIN (
+    SELECT lease_room_id, sum(coalesce(decided_fen, amount_fen)) AS kept_fen
+    FROM deposit_case WHERE state <> 'withdrawn' GROUP BY lease_room_id
+) AS c ON c.lease_room_id = r.lease_room_id
+WHERE h.id IS NULL OR r.deducted_fen > coalesce(c.kept_fen, 0);
+
 -- name: L5 every bill of a pair and month has its remark code
 SELECT b.id, b.number
 FROM bill AS b
@@ -299,6 +340,13 @@ JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
 WHERE l.state IN ('drafted', 'signed') AND lr.ends_on > current_date
   AND (c.state <> 'leased' OR c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on);
+
+-- name: B4 nobody who has not left lives in a room that both agreed was given back
+SELECT s.id, h.id AS handover_id
+FROM handover AS h
+JOIN stay AS s ON s.lease_room_id = h.lease_room_id
+WHERE h.moment = 'end' AND h.lessor_at IS NOT NULL AND h.lessee_at IS NOT NULL
+  AND s.arrived_on IS NOT NULL AND s.left_on IS NULL AND s.cancelled_at IS NULL;
 
 -- name: B6 the rooms added to a booking are its own employer's, and their leases are in it
 SELECT bh.hold_id, bh.booking_id

@@ -37,6 +37,9 @@ def upgrade() -> None:
         sa.Column("decided_for", sa.BigInteger(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer_reason", sa.Text(), nullable=True),
+        sa.Column("taker_id", sa.BigInteger(), nullable=True),
+        sa.Column("taken_by", sa.BigInteger(), nullable=True),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("new_lease_id", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "kind IN ('end', 'extend', 'swap', 'transfer')", name=op.f("ck_lease_change_kind_known")
@@ -45,6 +48,13 @@ def upgrade() -> None:
             "state IN ('asked', 'done', 'refused', 'withdrawn')", name=op.f("ck_lease_change_state_known")
         ),
         sa.CheckConstraint("asked_side IN ('lessor', 'lessee')", name=op.f("ck_lease_change_side_known")),
+        sa.CheckConstraint(
+            "(kind = 'transfer') = (taker_id IS NOT NULL)", name=op.f("ck_lease_change_taker_of_transfer")
+        ),
+        sa.CheckConstraint(
+            "kind <> 'transfer' OR state <> 'done' OR taken_at IS NOT NULL",
+            name=op.f("ck_lease_change_taken_before_done"),
+        ),
         sa.CheckConstraint("(state = 'asked') = (decided_at IS NULL)", name=op.f("ck_lease_change_decided")),
         sa.ForeignKeyConstraint(["asked_by"], ["app_user.id"], name=op.f("fk_lease_change_asked_by")),
         sa.ForeignKeyConstraint(["asked_for"], ["owner.id"], name=op.f("fk_lease_change_asked_for")),
@@ -52,6 +62,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["decided_for"], ["owner.id"], name=op.f("fk_lease_change_decided_for")),
         sa.ForeignKeyConstraint(["lease_id"], ["lease.id"], name=op.f("fk_lease_change_lease_id")),
         sa.ForeignKeyConstraint(["new_lease_id"], ["lease.id"], name=op.f("fk_lease_change_new_lease_id")),
+        sa.ForeignKeyConstraint(["taken_by"], ["app_user.id"], name=op.f("fk_lease_change_taken_by")),
+        sa.ForeignKeyConstraint(["taker_id"], ["enterprise.id"], name=op.f("fk_lease_change_taker_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lease_change")),
     )
     op.create_index("ix_lease_change_lease_id", "lease_change", ["lease_id"])

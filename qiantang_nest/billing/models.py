@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
 from qiantang_nest.core.db import Base, refuse_as
-from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.errors import DomainError, WrongState
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.models import Owner, Room
@@ -221,6 +221,84 @@ class Receipt(Base):
     payment: Mapped[Payment] = relationship()
 
 
+class DepositCase(Base):
+    """A sum a lessor wants to keep of a room's deposit, for one of the contract's cases (条例 art. 10).
+
+    The employer agrees or disputes within ``reply_by``; a disputed one is decided by the village. Silence
+    past ``reply_by`` is agreement: computed, never stored.
+    """
+
+    __tablename__ = "deposit_case"
+    __table_args__ = (
+        CheckConstraint("kind IN ('utilities', 'damage')", name="kind_known"),
+        CheckConstraint(
+            "state IN ('open', 'agreed', 'disputed', 'decided', 'withdrawn')", name="state_known"
+        ),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("decided_fen BETWEEN 0 AND amount_fen", name="decided_within_amount"),
+        CheckConstraint("(state = 'decided') = (decided_fen IS NOT NULL)", name="decided_sum"),
+        Index("ix_deposit_case_lease_room_id", "lease_room_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    kind: Mapped[str]
+    amount_fen: Mapped[int]
+    what: Mapped[str]
+    evidence_media: Mapped[str | None]
+    opened_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    opened_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    opened_at: Mapped[datetime]
+    reply_by: Mapped[date]
+    """The last day on which the employer may answer."""
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    reply: Mapped[str | None]
+    replied_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    replied_at: Mapped[datetime | None]
+    decided_fen: Mapped[int | None]
+    decision: Mapped[str | None]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    decided_at: Mapped[datetime | None]
+
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+
+class DepositReturn(Base):
+    """The end of a room's deposit: so much was kept, so much went back outside the platform."""
+
+    __tablename__ = "deposit_return"
+    __table_args__ = (
+        CheckConstraint("held_fen > 0 AND deducted_fen >= 0 AND paid_fen >= 0", name="sums_not_negative"),
+        CheckConstraint("deducted_fen + paid_fen = held_fen", name="whole_deposit"),
+        CheckConstraint("method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name="method_known"),
+        Index("ix_deposit_return_pair", "enterprise_id", "owner_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"), unique=True)
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    held_fen: Mapped[int]
+    deducted_fen: Mapped[int]
+    paid_fen: Mapped[int]
+    due_on: Mapped[date]
+    paid_on: Mapped[date]
+    method: Mapped[str]
+    serial: Mapped[str] = mapped_column(server_default=text("''"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    recorded_at: Mapped[datetime]
+
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+
+refuse_as(
+    "uq_deposit_return_lease_room_id",
+    WrongState,
+    _l("这间房的押金已经登记退过了，不用再记。"),
+)
 refuse_as(
     "uq_payment_serial",
     SerialTaken,

@@ -535,3 +535,59 @@ def _terms_of(room: RentedRoom, terms: BillingTerms) -> LeaseTerms:
         grace_days=terms.grace_days,
         anchor_on=terms.starts_on,
     )
+
+
+# --- deposits ---------------------------------------------------------------------------------------
+
+REPLY_DAYS = 3
+"""How long the employer has to answer a case, day of opening not counted."""
+
+
+class CaseKind(StrEnum):
+    """The cases of the contract in which the deposit may be reduced; no other is allowed.
+
+    Its third, unpaid rent, is none here: the bill is open and stays it, so what is set off against it is
+    recorded as a payment.
+    """
+
+    UTILITIES = "utilities"
+    DAMAGE = "damage"
+
+
+def case_kind_label(kind: CaseKind) -> str:
+    """The words of the contract (clause 4)."""
+    labels: dict[CaseKind, str] = {
+        CaseKind.UTILITIES: _("应付没付的水、电、燃气费"),
+        CaseKind.DAMAGE: _("损坏房屋、设施的修理费"),
+    }
+    return labels[kind]
+
+
+class AnyCase(Protocol):
+    """What tells how a case stands."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def amount_fen(self) -> int: ...
+    @property
+    def decided_fen(self) -> int | None: ...
+    @property
+    def reply_by(self) -> date: ...
+
+
+def kept_for(case: AnyCase, on: date) -> int | None:
+    """Return what a case takes of the deposit, in fen; None while it is not settled.
+
+    Agreed: all of it. Decided: what was decided. Unanswered past its last day: all of it.
+    """
+    match case.state:
+        case "withdrawn":
+            return 0
+        case "decided":
+            return case.decided_fen
+        case "agreed":
+            return case.amount_fen
+        case "open" if on > case.reply_by:
+            return case.amount_fen
+    return None

@@ -27,8 +27,9 @@ from qiantang_nest.bookings.rules.changes import (
     earliest_by_notice,
 )
 from qiantang_nest.core.errors import InvalidValue
-from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice, YuanField, given
+from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice, YuanField, given
 from qiantang_nest.core.i18n import _, _l
+from qiantang_nest.core.identifiers import check_uscc
 from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.period import Period, add_months
 from qiantang_nest.housing.rules import FEATURES, Feature, feature_label
@@ -406,6 +407,41 @@ class SwapRoomForm(ChangeForm):
     def wanted(self) -> Wanted:
         """Both rooms and the day."""
         return Wanted(self.kind, (given(self.room),), given(self.first_on), room_id=given(self.other))
+
+
+class TransferLeaseForm(ChangeForm):
+    """The firm that takes over, by its code, and from when."""
+
+    kind = ChangeKind.TRANSFER
+    uscc = CheckedField(
+        _l("接手企业的统一社会信用代码"),
+        [DataRequired(_l("请填 18 位统一社会信用代码。"))],
+        checker=check_uscc,
+    )
+    first_on = DayField(_l("从哪天起转"), [InputRequired(_l("请写从哪天起。"))])
+    enterprise_id: int | None = None
+    taker_name = ""
+    room_ids: tuple[int, ...] = ()
+
+    def validate_uscc(self, _field: Field) -> None:
+        """The code of a verified firm; the view looks it up."""
+        if self.enterprise_id is None:
+            raise ValidationError(_("没有找到街道核验过的这家企业，请核对信用代码。"))
+
+    def offer(self, facts: LeaseFacts, today: date) -> None:
+        """All rooms go over; the first day is likely the first of the next month."""
+        self.room_ids = tuple(room.lease_room_id for room in facts.rooms)
+        if not self.is_submitted():
+            self.first_on.data = add_months(today.replace(day=1), 1)
+
+    @property
+    def day_field(self) -> Field:
+        """The first day with the other firm."""
+        return self.first_on
+
+    def wanted(self) -> Wanted:
+        """The firm and the day."""
+        return Wanted(self.kind, self.room_ids, given(self.first_on), enterprise_id=self.enterprise_id)
 
 
 class AnswerChangeForm(BaseForm):

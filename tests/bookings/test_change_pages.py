@@ -202,3 +202,29 @@ def test_the_clerk_acts_only_with_the_households_word(client: Any) -> None:
     assert "受 沈桂珍 委托答复" in client.get(f"/lease-changes/{change.id}").text
     room = make.db.session.execute(select(LeaseRoom).where(LeaseRoom.lease_id == one.lease.id).limit(1))
     assert room.scalar_one().ends_on == ENDS + timedelta(days=31)
+
+
+def test_a_sister_firm_takes_over(client: Any) -> None:
+    one = let()
+    sister, firm = make.make_employer()
+    make.db.session.commit()
+    sign_in(client, one.manager)
+    address = f"/leases/{one.lease.id}/transfer"
+    form = {"uscc": firm.uscc, "first_on": "2026-12-01", "reason": "调到新厂"}
+    for uscc in ("9133", one.lease.enterprise.uscc):
+        assert submit(client, address, show="1", **{**form, "uscc": uscc}).status_code == 422
+    page = submit(client, address, show="1", **form)
+    assert firm.name in page.text
+    assert submit(client, address, shown=digest_in(page.text), **form).status_code == 303
+    (change,) = changes(one)
+    sign_in(client, sister)
+    page = client.get(f"/lease-changes/{change.id}").text
+    assert "答应接手" in page
+    assert one.stays[0].worker.name not in page
+    assert submit(client, f"/lease-changes/{change.id}/take").status_code == 303
+    sign_in(client, one.villager)
+    page = client.get(f"/lease-changes/{change.id}").text
+    sent = submit(client, f"/lease-changes/{change.id}/answer", answer="yes", shown=digest_in(page))
+    assert sent.status_code == 303
+    sign_in(client, sister)
+    assert client.get("/bookings").text.count("/bookings/") >= 1

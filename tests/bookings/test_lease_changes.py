@@ -15,6 +15,7 @@ from qiantang_nest.bookings.services.change_booking import (
     DiffersFromShown,
     answer_change,
     ask_change,
+    take_lease,
     withdraw_change,
 )
 from qiantang_nest.core.actor import SYSTEM, Actor
@@ -447,3 +448,63 @@ def test_a_change_of_a_lease_that_is_not_in_force(db_session: Any) -> None:
         with pytest.raises(DomainError):
             ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=30)))
     assert Period(BEGAN, ENDS).days == 365
+
+
+# --- another firm -------------------------------------------------------------------------------------
+
+
+def passed_on(one: Let, day: date) -> tuple[LeaseChange, Actor]:
+    """The transfer to a sister firm is asked; returns it and the sister's manager."""
+    sister, firm = make.make_employer()
+    make.db.session.commit()
+    wanted = one.wanted(ChangeKind.TRANSFER, day, enterprise_id=firm.id)
+    return ask(one, wanted), sister
+
+
+def test_a_lease_goes_to_another_firm_with_its_people(db_session: Any) -> None:
+    one = let()
+    change, sister = passed_on(one, TODAY)
+    with pytest.raises(WrongState, match="接手的企业"):
+        answer(one, change, one.villager)
+    with pytest.raises(NotAllowed), transaction():
+        take_lease(change=change, actor=one.manager, now=NOW)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    new = make.db.session.get_one(Lease, change.new_lease_id)
+    assert (new.state, new.starts_on, new.ends_on, new.deposit_fen) == ("signed", TODAY, ENDS, 120_000)
+    assert one.lease.ends_on == TODAY
+    # 13 of 30 days stay with the old firm, whose 680.00 are credit; the new one is billed from today.
+    assert one.standing()[3] == 52_000
+    assert {stay.left_on for stay in one.stays} == {TODAY}
+    followers = list(
+        make.db.session.execute(select(Stay).where(Stay.enterprise_id == new.enterprise_id)).scalars()
+    )
+    assert {(stay.arrived_on, stay.ends_on) for stay in followers} == {(TODAY, ENDS)}
+    assert {stay.worker.name for stay in followers} == {stay.worker.name for stay in one.stays}
+    bills = select(Bill.kind, Bill.amount_fen).where(Bill.lease_id == new.id).order_by(Bill.seq)
+    assert [tuple(row) for row in make.db.session.execute(bills)] == [("deposit", 120_000), ("rent", 120_000)]
+    assert broken_invariants() == []
+
+
+def test_a_transfer_for_a_later_day_plans_the_people(db_session: Any) -> None:
+    one = let()
+    day = TODAY + timedelta(days=8)
+    change, sister = passed_on(one, day)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    assert {(stay.ends_on, stay.left_on) for stay in one.stays} == {(day, None)}
+    assert broken_invariants() == []
+
+
+def test_who_may_take_and_who_may_pass_on(db_session: Any) -> None:
+    one = let()
+    raw = make.make_enterprise(state="submitted")
+    make.db.session.commit()
+    for taker in (raw.id, one.lease.enterprise_id, 987_654):
+        with pytest.raises(InvalidValue, match="核验过"):
+            ask(one, one.wanted(ChangeKind.TRANSFER, TODAY, enterprise_id=taker))
+    change, sister = passed_on(one, TODAY)
+    with pytest.raises(WrongState), transaction():
+        withdraw_change(change=change, actor=sister, now=NOW)

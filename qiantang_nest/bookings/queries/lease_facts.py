@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from qiantang_nest.billing.models import Bill, BillLine
+from qiantang_nest.billing.queries.deposits import deposits_held
 from qiantang_nest.billing.rules import (
     BillingTerms,
     Convention,
@@ -19,7 +20,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Worker
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.models import Lease, Stay
 from qiantang_nest.occupancy.queries.lease_changes import rooms_ever_of, stays_not_over
 from qiantang_nest.occupancy.queries.stays import called
 
@@ -33,7 +34,7 @@ def lease_facts(lease: Lease, actor: Actor, today: date) -> LeaseFacts:
     rooms = rooms_ever_of(lease.id)
     stays = stays_not_over([room.id for room in rooms])
     inside = {stay.lease_room_id for stay in stays if stay.arrived_on is not None}
-    held = _with_followers(_deposit_held(lease.id), rooms)
+    held = deposits_held(lease.id)
     current, gone = [], []
     for room in rooms:
         period = Period(room.starts_on, room.ends_on)
@@ -133,27 +134,3 @@ def _standing_bills(lease_id: int) -> list[StandingBill]:
         )
         for bill in bills
     ]
-
-
-def _with_followers(held: dict[int, int], rooms: Sequence[LeaseRoom]) -> dict[int, int]:
-    """A room that came in another's place has that one's part of the deposit too; ids ascend by joining."""
-    for room in rooms:
-        if room.follows_id is not None:
-            held[room.id] = held.get(room.id, 0) + held.get(room.follows_id, 0)
-    return held
-
-
-def _deposit_held(lease_id: int) -> dict[int, int]:
-    """lease room id → its part of the deposit, once that is paid in full."""
-    rows = db.session.execute(
-        select(BillLine.lease_room_id, func.sum(BillLine.amount_fen))
-        .join(Bill, Bill.id == BillLine.bill_id)
-        .where(
-            Bill.lease_id == lease_id,
-            Bill.kind == "deposit",
-            Bill.voided_at.is_(None),
-            Bill.paid_fen == Bill.amount_fen,
-        )
-        .group_by(BillLine.lease_room_id)
-    )
-    return {lease_room_id: int(fen) for lease_room_id, fen in rows}

@@ -6,7 +6,7 @@ from typing import TypeVar
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from qiantang_nest.accounts.rules import Permission, Role
+from qiantang_nest.accounts.rules import Permission, Role, may
 from qiantang_nest.bookings.forms import (
     AnswerChangeForm,
     ChangeForm,
@@ -14,6 +14,7 @@ from qiantang_nest.bookings.forms import (
     ExtendLeaseForm,
     RoomsForm,
     SwapRoomForm,
+    TransferLeaseForm,
 )
 from qiantang_nest.bookings.queries.change_effects import effect_of, rooms_to_swap_for
 from qiantang_nest.bookings.queries.lease_facts import lease_facts
@@ -24,6 +25,7 @@ from qiantang_nest.bookings.services.change_booking import (
     side_of_change,
 )
 from qiantang_nest.bookings.services.change_booking import answer_change as answer
+from qiantang_nest.bookings.services.change_booking import take_lease as take
 from qiantang_nest.bookings.services.change_booking import withdraw_change as withdraw
 from qiantang_nest.bookings.views import blueprint
 from qiantang_nest.core import clock
@@ -32,6 +34,8 @@ from qiantang_nest.core.db import db, transaction
 from qiantang_nest.core.errors import DomainError, InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
+from qiantang_nest.enterprises.models import Enterprise
+from qiantang_nest.enterprises.queries import verified_enterprise
 from qiantang_nest.housing.queries import live_consent, people_by_id
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
 from qiantang_nest.occupancy.models import Lease, LeaseChange, RoomTaken
@@ -77,6 +81,20 @@ def extend_lease(lease_id: int) -> Response | str | tuple[str, int]:
 def swap_room(lease_id: int) -> Response | str | tuple[str, int]:
     """One room for another of the same lessor."""
     return _ask(lease_id, SwapRoomForm(), "bookings/swap_room.html", _offer_swap)
+
+
+@blueprint.route("/leases/<int:lease_id>/transfer", methods=["GET", "POST"])
+@requires(Permission.LEASE_TRANSFER)
+def transfer_lease(lease_id: int) -> Response | str | tuple[str, int]:
+    """Another firm takes the lease over; it and the lessor say yes."""
+    return _ask(lease_id, TransferLeaseForm(), "bookings/transfer_lease.html", _offer_transfer)
+
+
+def _offer_transfer(form: TransferLeaseForm, lease: Lease, facts: LeaseFacts) -> None:
+    form.offer(facts, clock.today())
+    taker = verified_enterprise(form.uscc.data or "")
+    form.enterprise_id = taker.id if taker is not None and taker.id != lease.enterprise_id else None
+    form.taker_name = taker.name if taker is not None else ""
 
 
 def _offer_rooms(form: RoomsForm, _lease: Lease, facts: LeaseFacts) -> None:
@@ -174,7 +192,8 @@ def _change_page(change: LeaseChange, form: AnswerChangeForm, differs: str = "")
     who = actor()
     effect: ChangeEffect | None = None
     trouble = ""
-    side = _side_or_none()
+    taking = change.taker_id is not None and change.taker_id == who.enterprise_id
+    side = None if taking else _side_or_none()
     if change.state == "asked":
         try:
             wanted = Wanted.from_terms(change.kind, change.terms)
@@ -192,6 +211,11 @@ def _change_page(change: LeaseChange, form: AnswerChangeForm, differs: str = "")
         trouble=trouble,
         differs=differs,
         form=form if change.state == "asked" and side not in (None, change.asked_side) else None,
+        taker=db.session.get(Enterprise, change.taker_id) if change.taker_id is not None else None,
+        may_take=taking
+        and change.state == "asked"
+        and change.taken_at is None
+        and may(who.role, Permission.LEASE_TRANSFER),
         may_withdraw=change.state == "asked" and side == change.asked_side,
         people=people_by_id([change.asked_by, change.decided_by]),
         by_proxy=who.is_office,
@@ -233,6 +257,17 @@ def answer_change(change_id: int) -> Response | str | tuple[str, int]:
     except (InvalidValue, RoomTaken) as error:
         form.refuse(form.answer if yes else form.reason, error)
         return _change_page(_load_change(change_id), form), 422
+
+
+@blueprint.post("/lease-changes/<int:change_id>/take")
+@requires(Permission.LEASE_TRANSFER)
+def take_lease(change_id: int) -> Response:
+    """The firm that is to take a lease over says yes."""
+    change = _load_change(change_id)
+    with transaction():
+        take(change=change, actor=actor(), now=clock.now())
+    flash(_("答应了，等户主答复。"), "done")
+    return redirect(url_for("bookings.lease_change", change_id=change_id), 303)
 
 
 @blueprint.post("/lease-changes/<int:change_id>/withdraw")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Select, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from qiantang_nest.accounts.rules import Role
@@ -15,14 +15,22 @@ from qiantang_nest.occupancy.queries.leases import leases_visible_to
 
 
 def changes_visible_to(actor: Actor) -> Select[LeaseChange]:
-    """Changes of the leases an actor may see, the lease loaded."""
+    """Changes of the leases an actor may see or is asked to take over, lease and lessee loaded."""
     leases = leases_visible_to(actor).with_only_columns(Lease.id)
     return (
         select(LeaseChange)
         .join(LeaseChange.lease)
-        .options(contains_eager(LeaseChange.lease))
-        .where(LeaseChange.lease_id.in_(leases))
+        .join(Lease.enterprise)
+        .options(contains_eager(LeaseChange.lease).contains_eager(Lease.enterprise))
+        .where(or_(LeaseChange.lease_id.in_(leases), _taken_by(actor)))
     )
+
+
+def _taken_by(actor: Actor) -> ColumnElement[bool]:
+    """What a firm is asked to take over, it may read before it has it."""
+    if actor.enterprise_id is None:
+        return false()
+    return LeaseChange.taker_id == actor.enterprise_id
 
 
 def changes_of(lease_id: int) -> Sequence[LeaseChange]:
@@ -40,25 +48,22 @@ def changes_to_answer(actor: Actor) -> Select[LeaseChange]:
     """What the other side asked and the actor has to say yes or no to, oldest first."""
     match actor.role:
         case Role.VILLAGER | Role.VILLAGE_CLERK:
-            asked_by = "lessee"
+            mine = and_(
+                LeaseChange.asked_side == "lessee",
+                or_(LeaseChange.taker_id.is_(None), LeaseChange.taken_at.is_not(None)),
+            )
         case Role.EMPLOYER_MANAGER:
-            asked_by = "lessor"
+            mine = or_(
+                LeaseChange.asked_side == "lessor", and_(_taken_by(actor), LeaseChange.taken_at.is_(None))
+            )
         case _:
             return select(LeaseChange).where(false())
-    statement = changes_visible_to(actor).where(
-        LeaseChange.state == "asked", LeaseChange.asked_side == asked_by
-    )
+    statement = changes_visible_to(actor).where(LeaseChange.state == "asked", mine)
     if actor.role == Role.VILLAGE_CLERK:
         statement = statement.where(
             exists().where(ProxyConsent.owner_id == Lease.owner_id, ProxyConsent.withdrawn_on.is_(None))
         )
     return statement.order_by(LeaseChange.id)
-
-
-def count_changes_to_answer(actor: Actor) -> int:
-    """How many wait for the actor."""
-    waiting = changes_to_answer(actor).with_only_columns(LeaseChange.id).order_by(None).subquery()
-    return db.session.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 
 def taker_of(

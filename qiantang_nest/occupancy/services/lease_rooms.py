@@ -14,6 +14,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, lock_villages
 from qiantang_nest.core.errors import WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.housing.models import Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, RoomTaken, Stay
 from qiantang_nest.occupancy.queries.lease_changes import taker_of
@@ -224,6 +225,53 @@ def carry_over(
     for stay, follower in zip(stays, moved, strict=True):
         _record(follower, "occupancy.move_stay", actor, from_stay_id=stay.id, on=moves_on.isoformat())
     return moved
+
+
+def follow_on(
+    *,
+    stay: Stay,
+    worker: Worker,
+    lease_room: LeaseRoom,
+    moves_on: date,
+    ends_on: date,
+    actor: Actor,
+    today: date,
+    now: datetime,
+) -> Stay:
+    """The same person in the same bed under another firm's lease from ``moves_on`` on.
+
+    Who is there by today leaves the one firm and arrives with the other at once, with both reports; for a
+    later day a plan waits. A stay that only begins then or later is void and planned anew.
+    """
+    starts_on = max(stay.starts_on, moves_on)
+    now_there = stay.arrived_on is not None and moves_on <= today
+    if stay.starts_on >= moves_on:
+        stay.cancelled_at = stay.cancelled_at or now
+        if stay.arrived_on is not None:
+            stay.ends_on = stay.left_on = stay.starts_on
+    else:
+        stay.ends_on = moves_on
+        stay.left_on = moves_on if now_there else None
+    db.session.flush()
+    follower = Stay(
+        worker_id=worker.id,
+        enterprise_id=worker.enterprise_id,
+        village_code=lease_room.room.village_code,
+        room=lease_room.room,
+        lease_room=lease_room,
+        bed_no=stay.bed_no,
+        companion_key=stay.companion_key,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        arrived_on=starts_on if now_there else None,
+    )
+    db.session.add(follower)
+    db.session.flush()
+    if now_there:
+        registrations.report_departures([stay], actor=actor)
+        registrations.report_arrivals([follower])
+    _record(follower, "occupancy.follow_on", actor, from_stay_id=stay.id)
+    return follower
 
 
 def _change_bed(stay: Stay, lease_room: LeaseRoom, bed_no: int) -> None:

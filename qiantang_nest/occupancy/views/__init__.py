@@ -8,10 +8,21 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
     beds,
     board,
     closing,
+    handovers,
     leases,
     registrations,
     rosters,
     stays,
 )
 
-__all__ = ["beds", "blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]
+__all__ = [
+    "beds",
+    "blueprint",
+    "board",
+    "closing",
+    "handovers",
+    "leases",
+    "registrations",
+    "rosters",
+    "stays",
+]

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import or_
+from sqlalchemy import or_, select
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from qiantang_nest.accounts.rules import Permission, Role, may
@@ -16,7 +16,7 @@ from qiantang_nest.core.web import actor, paginate, sort_from_query
 from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS, FILING_LABELS, FilingForm
-from qiantang_nest.occupancy.models import Lease
+from qiantang_nest.occupancy.models import Lease, LeaseChange
 from qiantang_nest.occupancy.queries.lease_changes import changes_of
 from qiantang_nest.occupancy.queries.leases import (
     lease_sums,
@@ -66,6 +66,10 @@ def leases() -> str:
             statement = statement.where(Lease.state == state)
         case "running":
             statement = statement.where(Lease.state == "signed", Lease.ends_on > today)
+        case "changing":
+            statement = statement.where(
+                Lease.id.in_(select(LeaseChange.lease_id).where(LeaseChange.state == "asked"))
+            )
         case "unfiled":
             statement = statement.where(
                 Lease.state == "signed", Lease.filing_state != "filed", Lease.ends_on > today
@@ -135,6 +139,8 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         changes=changes,
         open_change=next((change for change in changes if change.state == "asked"), None),
         may_change=may(who.role, Permission.LEASE_CHANGE) and found.state == "signed",
+        may_transfer=may(who.role, Permission.LEASE_TRANSFER),
+        may_hand_over=may(who.role, Permission.HAND_OVER),
         change_words=CHANGE_WORDS,
         form=form if found.state in ("signed", "ended") else None,
         filing=FILING_LABELS,

@@ -5,7 +5,15 @@ from qiantang_nest.bookings.services.change_booking.asking import (
     answer_change,
     ask_change,
     side_of_change,
+    take_lease,
     withdraw_change,
 )
 
-__all__ = ["DiffersFromShown", "answer_change", "ask_change", "side_of_change", "withdraw_change"]
+__all__ = [
+    "DiffersFromShown",
+    "answer_change",
+    "ask_change",
+    "side_of_change",
+    "take_lease",
+    "withdraw_change",
+]

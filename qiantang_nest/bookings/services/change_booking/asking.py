@@ -11,18 +11,24 @@ from sqlalchemy import select
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.billing.services.money_lock import lock_money
 from qiantang_nest.bookings.queries.change_effects import effect_of
-from qiantang_nest.bookings.rules.changes import ChangeEffect, Side, Wanted
+from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, Side, Wanted
 from qiantang_nest.bookings.services.change_booking.making import (
     make_change,
     refuse_unmakeable,
     villages_of,
 )
-from qiantang_nest.bookings.services.change_booking.telling import tell_asked, tell_done, tell_refused
+from qiantang_nest.bookings.services.change_booking.telling import (
+    tell_asked,
+    tell_done,
+    tell_refused,
+    tell_taker,
+)
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue, NotAllowed, WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.services import proxy_for
 from qiantang_nest.occupancy.models import Lease, LeaseChange
 from qiantang_nest.occupancy.services.lease_rooms import lock_lease
@@ -70,6 +76,7 @@ def ask_change(
     asked_for = proxy_for(owner=lease.owner, actor=actor)
     if not reason.strip() or len(reason) > REASON_LENGTH:
         raise InvalidValue(_("请写一句原因，最多 %(most)s 个字，对方看得到。", most=REASON_LENGTH))
+    _refuse_taker(wanted, side, lease)
     _lock(lease, wanted)
     effect = _effect_as_shown(lease, wanted, shown_digest, actor, today, now)
     change = LeaseChange(
@@ -83,6 +90,7 @@ def ask_change(
         asked_by=actor.user_id,
         asked_for=asked_for,
         asked_at=now,
+        taker_id=wanted.enterprise_id,
     )
     db.session.add(change)
     db.session.flush()
@@ -90,7 +98,10 @@ def ask_change(
     if effect.needs_yes:
         # A question that could not be made is not asked: the rooms are looked at as in earnest.
         refuse_unmakeable(lease, wanted, now)
-        tell_asked(lease, change)
+        if change.taker_id is None:
+            tell_asked(lease, change)
+        else:
+            tell_taker(lease, change)
     else:
         _make(lease, change, wanted, effect, actor, today, now)
     return change
@@ -125,6 +136,8 @@ def answer_change(
     _lock_open(change)
     if side == change.asked_side:
         raise WrongState(_("这是您这一方提出的，要等对方答复。"))
+    if yes and change.taker_id is not None and change.taken_at is None:
+        raise WrongState(_("接手的企业还没有答应，等它答应了您再答复。"))
     change.decided_for, change.answer_reason = decided_for, reason.strip() or None
     if yes:
         effect = _effect_as_shown(lease, wanted, shown_digest, actor, today, now)
@@ -137,6 +150,22 @@ def answer_change(
     tell_refused(lease, change)
 
 
+def take_lease(*, change: LeaseChange, actor: Actor, now: datetime) -> None:
+    """The firm that is to take the lease over says yes; then the lessor is asked.
+
+    Raises NotAllowed for anybody else, WrongState when the question is over or answered.
+    """
+    if actor.role != Role.EMPLOYER_MANAGER or change.taker_id != actor.enterprise_id:
+        raise NotAllowed(_("由接手企业的负责人答应。"))
+    _lock_open(change)
+    if change.taken_at is not None:
+        raise WrongState(_("贵司已经答应了，等户主答复。"))
+    change.taken_by, change.taken_at = actor.user_id, now
+    db.session.flush()
+    _record(change, "bookings.take_lease", actor, None)
+    tell_asked(change.lease, change)
+
+
 def withdraw_change(*, change: LeaseChange, actor: Actor, now: datetime) -> None:
     """The asking side takes its question back.
 
@@ -145,11 +174,24 @@ def withdraw_change(*, change: LeaseChange, actor: Actor, now: datetime) -> None
     side = side_of_change(actor)
     on_behalf_of = proxy_for(owner=change.lease.owner, actor=actor)
     _lock_open(change)
-    if side != change.asked_side:
+    if side != change.asked_side or actor.enterprise_id not in (None, change.lease.enterprise_id):
         raise WrongState(_("这是对方提出的，您可以答复同意或不同意。"))
     change.state, change.decided_by, change.decided_at = "withdrawn", actor.user_id, now
     db.session.flush()
     _record(change, "bookings.withdraw_change", actor, on_behalf_of)
+
+
+def _refuse_taker(wanted: Wanted, side: Side, lease: Lease) -> None:
+    """Raise unless a transfer is asked by the firm that has the lease, for another that is verified."""
+    if wanted.kind is not ChangeKind.TRANSFER:
+        return
+    if side is not Side.LESSEE:
+        raise WrongState(_("转给别的企业由租着的企业提出。"))
+    taker = db.session.get(Enterprise, wanted.enterprise_id)
+    if taker is None or taker.state != "verified" or taker.id == lease.enterprise_id:
+        raise InvalidValue(_("接手的要是另一家街道核验过的企业，请核对信用代码。"))
+    if lease.enterprise.state != "verified":
+        raise WrongState(_("贵司的资料还没有核验通过，不能转。"))
 
 
 def _lock(lease: Lease, wanted: Wanted) -> None:

@@ -5,8 +5,9 @@ from datetime import date, datetime
 
 from sqlalchemy import select
 
-from qiantang_nest.billing.services import reissue_bills
+from qiantang_nest.billing.services import issue_due_bills, reissue_bills
 from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, Fate, Wanted
+from qiantang_nest.bookings.services.change_booking.transferring import transfer
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
@@ -61,6 +62,7 @@ def make_change(
     now: datetime,
 ) -> Lease | None:
     """Write the effect; returns the lease that goes on with the rooms if it is another one."""
+    new_lease: Lease | None = None
     match effect.kind:
         case ChangeKind.END:
             _end(lease, effect, reason, actor, now)
@@ -69,7 +71,9 @@ def make_change(
         case ChangeKind.SWAP:
             _swap(lease, wanted, effect, reason, actor, today, now)
         case ChangeKind.TRANSFER:
-            raise NotImplementedError
+            new_lease = transfer(
+                lease=lease, wanted=wanted, effect=effect, reason=reason, actor=actor, today=today, now=now
+            )
     reissue_bills(
         lease=lease,
         bill_ids=[bill.bill_id for bill in effect.bills if bill.bill_id],
@@ -77,7 +81,9 @@ def make_change(
         actor=actor,
         now=now,
     )
-    return None
+    if new_lease is not None:
+        issue_due_bills(lease=new_lease, today=today, actor=actor)
+    return new_lease
 
 
 def _end(lease: Lease, effect: ChangeEffect, reason: str, actor: Actor, now: datetime) -> None:

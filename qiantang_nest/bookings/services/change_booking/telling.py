@@ -26,6 +26,17 @@ def tell_asked(lease: Lease, change: LeaseChange) -> None:
     )
 
 
+def tell_taker(lease: Lease, change: LeaseChange) -> None:
+    """The firm that is to take the lease over."""
+    if change.taker_id is not None:
+        tell_enterprise(
+            change.taker_id,
+            kind="bookings.take_asked",
+            params={"name": lease.enterprise.name, "number": lease.number},
+            url=f"/lease-changes/{change.id}",
+        )
+
+
 def tell_done(lease: Lease, change: LeaseChange) -> None:
     """Both sides."""
     word = _WORDS[ChangeKind(change.kind)]
