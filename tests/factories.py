@@ -17,7 +17,8 @@ from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Enterprise, Worker, Worksite
 from qiantang_nest.geography.models import Street, Village
 from qiantang_nest.housing.models import House, HouseDocument, Inspection, Listing, Owner, ProxyConsent, Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.models import Handover, Lease, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.rules import THINGS
 
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 09:00 in Hangzhou
@@ -344,3 +345,23 @@ def make_consent(owner: Owner, **fields: Any) -> ProxyConsent:
     values: dict[str, Any] = {"given_on": TODAY, "how": "paper", "witness": "组长老陆", **fields}
     recorder = values.pop("recorded_by", None) or make_user("周管理").id
     return add(ProxyConsent(owner_id=owner.id, recorded_by=recorder, **values))
+
+
+def make_handover(lease_room: LeaseRoom, moment: str = "start", **fields: Any) -> Handover:
+    """A sheet the household has written on the first or after the last day; all things are good."""
+    last = min(lease_room.ends_on, TODAY) - timedelta(days=1)
+    values: dict[str, Any] = {
+        "happened_on": lease_room.starts_on if moment == "start" else last,
+        "electric_kwh": Decimal("1000.0"),
+        "water_m3": Decimal("50.0"),
+        "keys": 2,
+        "inventory": dict.fromkeys(THINGS, "good"),
+        "lessor_at": NOW,
+        **fields,
+    }
+    values["lessor_by"] = values.get("lessor_by") or make_user("沈桂珍").id
+    return add(
+        Handover(
+            lease_room_id=lease_room.id, village_code=lease_room.room.village_code, moment=moment, **values
+        )
+    )

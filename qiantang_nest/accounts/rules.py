@@ -187,6 +187,12 @@ class Permission(StrEnum):
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
     LEASE_FILE = "occupancy.file_lease"
+    LEASE_CHANGE = "occupancy.change_lease"
+    """Ask for changes of a signed lease, and answer what the other side asks."""
+    LEASE_TRANSFER = "occupancy.transfer_lease"
+    """Give a lease to another firm, or take one over."""
+    HAND_OVER = "occupancy.hand_over"
+    """Write and confirm the handover sheets of let rooms."""
     STAY_READ = "occupancy.read_stays"
     STAY_MANAGE = "occupancy.manage_stays"
     ROSTER_KEEP = "occupancy.keep_roster"
@@ -204,6 +210,11 @@ class Permission(StrEnum):
     PAYMENT_RECORD = "billing.record_payment"
     PAYMENT_CONFIRM = "billing.confirm_payment"
     ARREARS_READ = "billing.read_arrears"
+    DEPOSIT_READ = "billing.read_deposit"
+    DEPOSIT_SETTLE = "billing.settle_deposit"
+    """Say what is kept of a deposit, answer it, record what went back."""
+    DEPOSIT_DECIDE = "billing.decide_deposit"
+    """Settle a dispute about it."""
     # reports and geography
     OCCUPANCY_READ = "reports.read_occupancy"
     OCCUPANCY_EXPORT = "reports.export_occupancy"
@@ -229,10 +240,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.OWNER_READ,
             P.HOLD_ANSWER,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.STAY_READ,
             P.ROOM_CLOSE,
             P.BILL_READ,
+            P.DEPOSIT_READ,
+            P.DEPOSIT_SETTLE,
             P.RENT_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,
@@ -247,13 +262,18 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOLD,
             P.BOOKING_CONFIRM,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
+            P.LEASE_TRANSFER,
             P.STAY_READ,
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.WORKER_REVEAL,
             P.OWN_WORKER_REVEAL,
             P.BILL_READ,
+            P.DEPOSIT_READ,
+            P.DEPOSIT_SETTLE,
             P.STATEMENT_READ,
             P.PAYMENT_RECORD,
             P.OCCUPANCY_READ,
@@ -266,10 +286,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ENTERPRISE_READ,
             P.HOLD,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.STAY_READ,
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.BILL_READ,
+            P.DEPOSIT_READ,
             P.STATEMENT_READ,
             P.OCCUPANCY_READ,
         }
@@ -285,7 +307,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ENTERPRISE_READ,
             P.HOLD_ANSWER,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.LEASE_FILE,
             P.STAY_READ,
             P.STAY_MANAGE,
@@ -293,6 +317,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.REGISTRATION_RECORD,
             P.ROOM_CLOSE,
             P.BILL_READ,
+            P.DEPOSIT_READ,
+            P.DEPOSIT_SETTLE,
+            P.DEPOSIT_DECIDE,
             P.VILLAGE_BILLS_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,

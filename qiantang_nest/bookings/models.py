@@ -397,3 +397,15 @@ class BookingLease(Base):
 
     lease: Mapped[Lease] = relationship()
     booking: Mapped[Booking] = relationship()
+
+
+class BookingHold(Base):
+    """A hold that adds rooms to a booking: its leases join it when the hold is confirmed."""
+
+    __tablename__ = "booking_hold"
+
+    hold_id: Mapped[int] = mapped_column(ForeignKey("hold.id"), primary_key=True)
+    booking_id: Mapped[int] = mapped_column(ForeignKey("booking.id"), index=True)
+
+    hold: Mapped[Hold] = relationship()
+    booking: Mapped[Booking] = relationship()

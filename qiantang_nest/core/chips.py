@@ -87,6 +87,11 @@ CHIPS: dict[str, Chip] = {
     "lease.terminated": Chip("x", "grey", _l("提前解约")),
     "lease.filed": Chip("file-check", "leaf", _l("已备案")),
     "lease.unfiled": Chip("file-text", "gold", _l("待备案")),
+    # changes of leases
+    "change.asked": Chip("clock", "dashed", _l("等答复")),
+    "change.done": Chip("check", "leaf", _l("改好了")),
+    "change.refused": Chip("arrow-left", "brick", _l("对方不同意")),
+    "change.withdrawn": Chip("undo-2", "grey", _l("撤回了")),
     # registrations
     "registration.due": Chip("id-card", "gold", _l("待登记")),
     "registration.done": Chip("check", "leaf", _l("已登记")),

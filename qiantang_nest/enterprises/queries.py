@@ -8,8 +8,9 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.crypto import lookup_hash
 from qiantang_nest.core.db import db
-from qiantang_nest.core.errors import NotFound
+from qiantang_nest.core.errors import InvalidValue, NotFound
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.identifiers import check_uscc
 from qiantang_nest.enterprises.models import Enterprise, Worker, Worksite
 from qiantang_nest.geography.models import Street
 
@@ -152,3 +153,14 @@ def names_of(worker_ids: Sequence[int]) -> dict[int, str]:
         return {}
     rows = db.session.execute(select(Worker.id, Worker.name).where(Worker.id.in_(worker_ids)))
     return {row.id: row.name for row in rows}
+
+
+def verified_enterprise(uscc: str) -> Enterprise | None:
+    """The verified employer of a code, as a person types it."""
+    try:
+        code = check_uscc(uscc)
+    except InvalidValue:
+        return None
+    return db.session.execute(
+        select(Enterprise).where(Enterprise.uscc == code, Enterprise.state == "verified")
+    ).scalar_one_or_none()

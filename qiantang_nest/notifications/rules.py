@@ -46,6 +46,10 @@ MESSAGES = {
         "%(village)s 有一座房子被鉴定为危房，贵司锁定的 %(held)s 间已经放开，"
         "租着的 %(leased)s 间请尽快安排搬出。"
     ),
+    "bookings.change_asked": _l("合同 %(number)s 对方提出了变更，等您答复。"),
+    "bookings.take_asked": _l("%(name)s 想把合同 %(number)s 转给贵司，等您答应。"),
+    "bookings.change_done": _l("合同 %(number)s 的变更办好了，账单也跟着改了，请看一下。"),
+    "bookings.change_refused": _l("合同 %(number)s 的变更对方没有同意：%(reason)s"),
     "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
     "housing.listing_approved": _l("%(house)s的 %(room)s 房可以出租了，已经上架。"),
     "housing.listing_returned": _l("%(house)s的 %(room)s 房还要补一下：%(reason)s。"),

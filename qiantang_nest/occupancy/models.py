@@ -1,9 +1,11 @@
 """THE row that says a room is taken, the leases behind it, and who sleeps where."""
 
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, column, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint, column, text
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
@@ -184,6 +186,8 @@ class LeaseRoom(Base):
     rent_fen: Mapped[int]
     starts_on: Mapped[date]
     ends_on: Mapped[date]
+    follows_id: Mapped[int | None] = mapped_column(ForeignKey("lease_room.id"), unique=True)
+    """The room in whose place it came (swap); its part of the deposit goes on with this one."""
 
     lease: Mapped[Lease] = relationship()
     room: Mapped[Room] = relationship()
@@ -229,6 +233,128 @@ class LeaseWithdrawal(Base):
     """Set when the clerk wrote it as the household's proxy."""
     reason: Mapped[str]
     withdrawn_at: Mapped[datetime]
+
+
+class LeaseChange(Base):
+    """One change of a signed lease: asked by one side, made at once or after the other side's yes.
+
+    What was asked (``terms``) never changes; ``facts`` is what the page showed, before and after, as it was
+    made. A row that is no longer ``asked`` never changes (trigger): together they are a lease's history.
+    """
+
+    __tablename__ = "lease_change"
+    __table_args__ = (
+        CheckConstraint("kind IN ('end', 'extend', 'swap', 'transfer')", name="kind_known"),
+        CheckConstraint("state IN ('asked', 'done', 'refused', 'withdrawn')", name="state_known"),
+        CheckConstraint("asked_side IN ('lessor', 'lessee')", name="side_known"),
+        CheckConstraint("(state = 'asked') = (decided_at IS NULL)", name="decided"),
+        CheckConstraint("(kind = 'transfer') = (taker_id IS NOT NULL)", name="taker_of_transfer"),
+        CheckConstraint(
+            "kind <> 'transfer' OR state <> 'done' OR taken_at IS NOT NULL", name="taken_before_done"
+        ),
+        # Of two open questions on one lease the second would be asked of facts the first may change.
+        Index("uq_lease_change_open", "lease_id", unique=True, postgresql_where=text("state = 'asked'")),
+        Index("ix_lease_change_lease_id", "lease_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_id: Mapped[int] = mapped_column(ForeignKey("lease.id"))
+    kind: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=text("'asked'"))
+    effective_on: Mapped[date]
+    """The first day on which things are as they are after the change."""
+    reason: Mapped[str]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    asked_side: Mapped[str]
+    asked_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    asked_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk asked as the household's proxy."""
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    decided_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk answered as the household's proxy."""
+    decided_at: Mapped[datetime | None]
+    answer_reason: Mapped[str | None]
+    taker_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id"))
+    """The firm that is to take the lease over; it says yes before the lessor is asked."""
+    taken_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    taken_at: Mapped[datetime | None]
+    new_lease_id: Mapped[int | None] = mapped_column(ForeignKey("lease.id"))
+    """The lease that goes on with the rooms, when it is another firm's."""
+
+    lease: Mapped[Lease] = relationship(foreign_keys=[lease_id])
+
+
+class Handover(Base):
+    """房屋交割单: a room given to the employer (``start``) or back to the household (``end``).
+
+    Whoever writes it has said yes to it; the other side says yes to that ``version`` or writes it anew,
+    which asks the first again. With both it never changes (trigger), and ``happened_on`` is the actual day.
+    """
+
+    __tablename__ = "handover"
+    __table_args__ = (
+        UniqueConstraint("lease_room_id", "moment", name="uq_handover_moment"),
+        CheckConstraint("moment IN ('start', 'end')", name="moment_known"),
+        CheckConstraint(
+            "coalesce(electric_kwh, 0) >= 0 AND coalesce(water_m3, 0) >= 0 AND coalesce(gas_m3, 0) >= 0",
+            name="readings_not_negative",
+        ),
+        CheckConstraint("keys BETWEEN 0 AND 99", name="keys_sensible"),
+        CheckConstraint("lessor_at IS NOT NULL OR lessee_at IS NOT NULL", name="written_by_a_side"),
+        CheckConstraint(
+            "(lessor_at IS NULL) = (lessor_by IS NULL) AND (lessee_at IS NULL) = (lessee_by IS NULL)",
+            name="who_and_when",
+        ),
+        Index(
+            "ix_handover_open",
+            "village_code",
+            postgresql_where=text("lessor_at IS NULL OR lessee_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    moment: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    happened_on: Mapped[date]
+    electric_kwh: Mapped[Decimal | None] = mapped_column(Numeric(10, 1))
+    water_m3: Mapped[Decimal | None] = mapped_column(Numeric(10, 1))
+    gas_m3: Mapped[Decimal | None] = mapped_column(Numeric(10, 1))
+    keys: Mapped[int]
+    inventory: Mapped[dict[str, str]] = mapped_column(JSONB)
+    """thing → condition, of ``rules.THINGS`` and ``rules.CONDITIONS``."""
+    note: Mapped[str] = mapped_column(server_default=text("''"))
+    lessor_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    lessor_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk stood in for the household."""
+    lessor_at: Mapped[datetime | None]
+    lessee_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    lessee_at: Mapped[datetime | None]
+
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+    @property
+    def agreed(self) -> bool:
+        """Both sides have said yes to it as it is."""
+        return self.lessor_at is not None and self.lessee_at is not None
+
+
+class HandoverPhoto(Base):
+    """A photograph that belongs to a handover sheet."""
+
+    __tablename__ = "handover_photo"
+    __table_args__ = (Index("ix_handover_photo_handover_id", "handover_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handover_id: Mapped[int] = mapped_column(ForeignKey("handover.id"))
+    media_name: Mapped[str] = mapped_column(unique=True)
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    added_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    handover: Mapped[Handover] = relationship()
 
 
 class Stay(Base):
@@ -370,5 +496,11 @@ refuse_as(
     _l("住着的人改班次要连床一起换，白班夜班不住一间。请在“员工住宿”里打开这个人，办“换班”。"),
 )
 refuse_as("uq_worker_link_live", WrongState, _l("这位员工的入住条刚才已经有人做好了，请刷新后再看。"))
+refuse_as("uq_handover_moment", WrongState, _l("对方刚才也填了这张交割单，请刷新看过再改。"))
+refuse_as(
+    "uq_lease_change_open",
+    WrongState,
+    _l("这份合同还有一个变更在等对方答复，先等答复或撤回，再提新的。"),
+)
 refuse_as("uq_lease_signature_side", WrongState, _l("这一方刚才已经签好了。"))
 refuse_as("pk_lease_withdrawal", WrongState, _l("这份合同刚才已经取消了。"))

@@ -580,3 +580,72 @@ def room_state(
         if claim in taken:
             return state
     return RoomState.LISTED if any(listing.contains(day) for listing in listings) else RoomState.UNLISTED
+
+
+# --- handing a room over --------------------------------------------------------------------------
+
+
+class Moment(StrEnum):
+    """At which end of its days a room is handed over."""
+
+    START = "start"
+    END = "end"
+
+
+class Condition(StrEnum):
+    """How a thing in a room is."""
+
+    GOOD = "good"
+    WORN = "worn"
+    """Used, in order: no case for the deposit."""
+    BROKEN = "broken"
+    ABSENT = "absent"
+
+
+THINGS = ("bed", "wardrobe", "table", "air_conditioner", "water_heater", "lamps", "lock", "window", "walls")
+"""What a sheet lists; domain rulebook 4 (SAMR model lease: both-side handover sheet)."""
+
+
+def thing_label(thing: str) -> str:
+    """The word for a thing of the sheet."""
+    labels: dict[str, str] = {
+        "bed": _("床和床垫"),
+        "wardrobe": _("衣柜"),
+        "table": _("桌椅"),
+        "air_conditioner": _("空调"),
+        "water_heater": _("热水器"),
+        "lamps": _("灯和开关"),
+        "lock": _("门锁"),
+        "window": _("窗"),
+        "walls": _("墙和地"),
+    }
+    return labels[thing]
+
+
+def condition_label(condition: Condition) -> str:
+    """The word for a condition."""
+    labels: dict[Condition, str] = {
+        Condition.GOOD: _("好"),
+        Condition.WORN: _("旧了，能用"),
+        Condition.BROKEN: _("坏了"),
+        Condition.ABSENT: _("没有"),
+    }
+    return labels[condition]
+
+
+class Worse(NamedTuple):
+    """A thing that was whole when the room was given and is not when it comes back."""
+
+    thing: str
+    before: Condition
+    after: Condition
+
+
+def worse_since(start: Mapping[str, str], end: Mapping[str, str]) -> list[Worse]:
+    """What was broken or went missing between two sheets, in the order of the sheet. Wear is none of it."""
+    bad = (Condition.BROKEN, Condition.ABSENT)
+    return [
+        Worse(thing, Condition(start[thing]), Condition(end[thing]))
+        for thing in THINGS
+        if thing in start and thing in end and end[thing] in bad and start[thing] not in bad
+    ]

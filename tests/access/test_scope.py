@@ -20,7 +20,7 @@ from tests.access.world import (
     WORKER_SURNAMES,
 )
 
-NOT_A_THING = {"step", "locale", "on", "filename"}
+NOT_A_THING = {"step", "locale", "moment", "on", "filename"}
 """Variables of addresses that name no row."""
 NO_OTHERS = {
     "accounts.disable_user",

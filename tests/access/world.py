@@ -19,9 +19,13 @@ from sqlalchemy import select, update
 from qiantang_nest.accounts.models import RoleGrant, User, UserSession
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services import start_session
-from qiantang_nest.billing.models import Bill, Receipt
+from qiantang_nest.billing.models import Bill, DepositCase, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
 from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom, Plan, PlanRoom, PlanRound
+from qiantang_nest.bookings.queries.bookings import booking_of_lease
+from qiantang_nest.bookings.queries.change_effects import effect_of
+from qiantang_nest.bookings.rules.changes import ChangeKind, Wanted
+from qiantang_nest.bookings.services.change_booking import ask_change
 from qiantang_nest.core import media
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -38,7 +42,7 @@ from qiantang_nest.housing.models import (
 )
 from qiantang_nest.notifications.models import Message
 from qiantang_nest.notifications.services import notify
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, Registration
+from qiantang_nest.occupancy.models import HandoverPhoto, Lease, LeaseRoom, Registration
 from qiantang_nest.occupancy.queries.worker_pages import tokens_of
 from qiantang_nest.occupancy.services.worker_links import give_links
 from tests import factories as make
@@ -384,6 +388,116 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
     }
     _stays(side, enterprise, lease, mark)
     _money(side, enterprise, lease, mark)
+    _changes(side, enterprise, house, mark)
+    _given_back(side, enterprise, house, mark)
+
+
+def _changes(side: Side, enterprise: Any, house: House, mark: Callable[[str], str]) -> None:
+    """A lease of which the employer wants to give a room back sooner than by notice."""
+    lease = make.make_lease(
+        enterprise,
+        [make.make_room(house, label=f"{side.number}3{n}") for n in (1, 2)],
+        TODAY - timedelta(days=20),
+        number=mark("改约"),
+    )
+    room = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == lease.id).order_by(LeaseRoom.id).limit(1)
+    ).scalar_one()
+    wanted = Wanted(ChangeKind.END, (room.id,), TODAY + timedelta(days=3))
+    effect = effect_of(lease, wanted, actor=side.manager, today=TODAY, now=NOW)
+    change = ask_change(
+        lease=lease,
+        wanted=wanted,
+        reason=mark("原因"),
+        shown_digest=effect.digest(),
+        actor=side.manager,
+        today=TODAY,
+        now=NOW,
+    )
+    sister, giver = _sister(side, house, mark)
+    passing = Wanted(
+        ChangeKind.TRANSFER, tuple(sister[1:]), TODAY + timedelta(days=9), enterprise_id=enterprise.id
+    )
+    given = db.session.get_one(Lease, sister[0])
+    offer = ask_change(
+        lease=given,
+        wanted=passing,
+        reason=mark("转让"),
+        shown_digest=effect_of(given, passing, actor=giver, today=TODAY, now=NOW).digest(),
+        actor=giver,
+        today=TODAY,
+        now=NOW,
+    )
+    side.ids["bookings.take_lease.change_id"] = offer.id
+    booking = booking_of_lease(lease.id)
+    side.ids |= {"change_id": change.id, "booking_id": booking.id if booking else 0}
+
+
+def _sister(side: Side, house: House, mark: Callable[[str], str]) -> tuple[list[int], Actor]:
+    """The lease and its room of another firm of the group, and who speaks for it."""
+    firm = make.make_enterprise(name=mark("企业姊妹"), contact_name=mark("联系人二"))
+    giver = make.make_actor(Role.EMPLOYER_MANAGER, str(firm.id), mark("经理二"))
+    lease = make.make_lease(
+        firm,
+        [make.make_room(house, label=f"{side.number}51")],
+        TODAY - timedelta(days=20),
+        number=mark("转约"),
+    )
+    room = db.session.execute(select(LeaseRoom.id).where(LeaseRoom.lease_id == lease.id)).scalar_one()
+    return [lease.id, room], giver
+
+
+def _given_back(side: Side, enterprise: Any, house: House, mark: Callable[[str], str]) -> None:
+    """A room that was given back, with cases about its deposit, and one of which a sheet waits for a yes."""
+    rooms = [make.make_room(house, label=f"{side.number}4{n}") for n in (1, 2)]
+    make.make_lease(
+        enterprise, rooms, TODAY - timedelta(days=90), TODAY - timedelta(days=2), number=mark("退租")
+    )
+    back, waiting = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.room_id.in_([room.id for room in rooms])).order_by(LeaseRoom.id)
+    ).scalars()
+    sheets = [
+        make.make_handover(one, "end", note=mark("备注三"), lessor_by=side.villager.user_id, **agreed)
+        for one, agreed in (
+            (back, {"lessee_by": side.manager.user_id, "lessee_at": NOW}),
+            (waiting, {}),
+        )
+    ]
+    photo = add(
+        HandoverPhoto(
+            handover_id=sheets[0].id, media_name=media.store_photo(picture("olive")).name, added_by=None
+        )
+    )
+    cases = [
+        add(
+            DepositCase(
+                lease_room_id=back.id,
+                village_code=side.village,
+                kind="damage",
+                amount_fen=6_000,
+                what=mark("遥控器"),
+                evidence_media=media.store_document(picture("gray")),
+                opened_by=side.villager.user_id,
+                opened_at=NOW,
+                reply_by=TODAY + timedelta(days=3),
+                state=state,
+                reply=mark("不同意") if state == "disputed" else None,
+            )
+        )
+        for state in ("open", "disputed")
+    ]
+    side.ids |= {
+        "moment": "end",
+        "occupancy.handover.lease_room_id": waiting.id,
+        "handover_id": sheets[1].id,
+        "occupancy.handover_photo.handover_id": sheets[0].id,
+        "occupancy.handover_photo.name": photo.media_name,
+        "billing.deposit.lease_room_id": back.id,
+        "billing.open_deposit_case.lease_room_id": back.id,
+        "billing.return_deposit.lease_room_id": back.id,
+        "case_id": cases[0].id,
+        "billing.decide_deposit_case.case_id": cases[1].id,
+    }
 
 
 def _plan(demand: Demand, room: Any) -> int:

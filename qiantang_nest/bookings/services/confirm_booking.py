@@ -1,8 +1,9 @@
 """A hold whose owners have answered becomes a booking: one lease per lessor, to be signed."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from qiantang_nest.bookings.models import Booking, BookingLease, Hold
+from qiantang_nest.bookings.queries.bookings import booking_of_hold
 from qiantang_nest.bookings.rules import Answer
 from qiantang_nest.bookings.services.demands import meet_demand
 from qiantang_nest.bookings.services.hold_lock import lock_active_hold
@@ -27,6 +28,7 @@ def confirm_booking(
 ) -> Booking:
     """Book the accepted rooms; with ``drop_waiting`` the unanswered ones are given back.
 
+    A hold that adds rooms to a booking gives its leases to that one; any other makes a booking.
     The leases hold the rooms for as long as they may be signed (``signing_end``).
 
     Raises:
@@ -57,18 +59,7 @@ def confirm_booking(
         today=today,
         actor=actor,
     )
-    series = f"YD-{today:%Y}"
-    booking = Booking(
-        number=f"{series}-{numbering.reserve(series):06d}",
-        hold_id=hold.id,
-        enterprise_id=hold.enterprise_id,
-        worksite_id=hold.worksite_id,
-        starts_on=hold.starts_on,
-        ends_on=hold.ends_on,
-        created_by=actor.user_id,
-    )
-    db.session.add(booking)
-    db.session.flush()
+    booking = booking_of_hold(hold.id) or _new_booking(hold, today, actor)
     db.session.add_all(BookingLease(booking_id=booking.id, lease_id=lease.id) for lease in leases)
     hold.state = "booked"
     meet_demand(hold, actor, now)
@@ -87,4 +78,20 @@ def confirm_booking(
     )
     rooms_of = {lease.owner_id: sum(room.owner_id == lease.owner_id for room in accepted) for lease in leases}
     ask_to_sign(hold.enterprise.name, [(lease, rooms_of[lease.owner_id]) for lease in leases])
+    return booking
+
+
+def _new_booking(hold: Hold, today: date, actor: Actor) -> Booking:
+    series = f"YD-{today:%Y}"
+    booking = Booking(
+        number=f"{series}-{numbering.reserve(series):06d}",
+        hold_id=hold.id,
+        enterprise_id=hold.enterprise_id,
+        worksite_id=hold.worksite_id,
+        starts_on=hold.starts_on,
+        ends_on=hold.ends_on,
+        created_by=actor.user_id,
+    )
+    db.session.add(booking)
+    db.session.flush()
     return booking

@@ -29,6 +29,7 @@ def offer_words() -> dict[str, Any]:
 from qiantang_nest.bookings.views import (  # noqa: E402
     answers,
     bookings,
+    changes,
     danger,
     demands,
     holds,
@@ -44,6 +45,7 @@ __all__ = [
     "answers",
     "blueprint",
     "bookings",
+    "changes",
     "danger",
     "demands",
     "holds",

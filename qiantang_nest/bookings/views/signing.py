@@ -82,7 +82,7 @@ def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
     return render_template(
         "bookings/sign_lease.html",
         lease=lease,
-        sums=lease_sums([lease.id])[lease.id],
+        sums=lease_sums([lease.id], clock.today())[lease.id],
         form=form,
         document=document,
         signatures=signed,
@@ -118,7 +118,7 @@ def withdraw_lease(lease_id: int) -> Response | str | tuple[str, int]:
         "bookings/withdraw_lease.html",
         lease=lease,
         rooms=rooms_of_lease(lease.id),
-        sums=lease_sums([lease.id])[lease.id],
+        sums=lease_sums([lease.id], clock.today())[lease.id],
         form=form,
         side=side_of(actor()),
         signatures=signatures_with_names(lease.id),

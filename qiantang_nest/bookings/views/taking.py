@@ -64,7 +64,7 @@ def hold_rooms() -> Response | str | tuple[str, int]:
                     period=question.period,
                     on_refusal=OnRefusal(form.on_refusal.data),
                     worksite=question.worksite,
-                    request_key=_key(form),
+                    request_key=request_key(form),
                     shown_rent_fen=form.shown_rent_fen.data,
                     times=times_on(clock.today()),
                     actor=actor(),
@@ -101,7 +101,8 @@ def read_ask(question: Question) -> Ask:
     return Ask(area, question.wants, rooms=int(typed))
 
 
-def _key(form: HoldForm) -> uuid.UUID:
+def request_key(form: HoldForm) -> uuid.UUID:
+    """What makes the same click twice one hold. Raises InvalidValue if the form lacks it."""
     try:
         return uuid.UUID(form.request_key.data or "")
     except ValueError as error:

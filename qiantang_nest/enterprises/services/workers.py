@@ -110,6 +110,27 @@ def change_details(
     )
 
 
+def take_worker_over(*, worker: Worker, enterprise_id: int, actor: Actor) -> Worker:
+    """The same person as a worker of another enterprise: found again there by ID number, or added."""
+    if worker.id_number is not None:
+        same = _by_number(enterprise_id, [worker.id_number]).get(_key(worker.id_number))
+        if same is not None:
+            return same
+    taken = Worker(enterprise_id=enterprise_id)
+    db.session.add(taken)
+    for name in ("name", "sex", "id_kind", "id_number", "phone", "home_address", "born_on", "is_local"):
+        setattr(taken, name, getattr(worker, name))
+    db.session.flush()
+    audit.record(
+        actor=actor,
+        action="enterprises.take_worker_over",
+        entity="worker",
+        entity_id=taken.id,
+        changes={"enterprise_id": enterprise_id, "from_worker_id": worker.id},
+    )
+    return taken
+
+
 def record_reveal(*, worker: Worker, purpose: str, actor: Actor) -> None:
     """Note who looked at a worker's full number and phone, and what for. Raises InvalidValue."""
     if not purpose.strip():

@@ -1,7 +1,7 @@
 """Leases in an actor's scope."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import contains_eager
@@ -74,12 +74,16 @@ def signatures_due(actor: Actor, now: datetime) -> tuple[int, datetime | None]:
     return int(row[0]), row[1]
 
 
-def lease_sums(lease_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
-    """lease id → rooms, beds they may hold, rent a month in fen."""
+def lease_sums(lease_ids: Sequence[int], on: date) -> dict[int, tuple[int, int, int]]:
+    """lease id → rooms, beds they may hold, rent a month in fen, of the rooms that have not ended by a day.
+
+    Of a lease that is over: as it was on its last day.
+    """
     rows = db.session.execute(
         select(LeaseRoom.lease_id, func.count(), func.sum(Room.beds), func.sum(LeaseRoom.rent_fen))
         .join(Room, Room.id == LeaseRoom.room_id)
-        .where(LeaseRoom.lease_id.in_(lease_ids))
+        .join(Lease, Lease.id == LeaseRoom.lease_id)
+        .where(LeaseRoom.lease_id.in_(lease_ids), LeaseRoom.ends_on > func.least(on, Lease.ends_on - 1))
         .group_by(LeaseRoom.lease_id)
     )
     return {lease_id: (int(rooms), int(beds), int(rent)) for lease_id, rooms, beds, rent in rows}
@@ -108,18 +112,23 @@ def withdrawals_of(lease_ids: Sequence[int]) -> dict[int, tuple[LeaseWithdrawal,
 
 def rooms_of_lease(lease_id: int) -> Sequence[LeaseRoom]:
     """The rooms of a lease with room and house, in the order of the contract."""
-    return (
-        db.session.execute(
-            select(LeaseRoom)
-            .join(LeaseRoom.room)
-            .join(Room.house)
-            .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
-            .where(LeaseRoom.lease_id == lease_id)
-            .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
-        )
-        .scalars()
-        .all()
-    )
+    return rooms_of_leases([lease_id])[lease_id]
+
+
+def rooms_of_leases(lease_ids: Sequence[int]) -> dict[int, list[LeaseRoom]]:
+    """lease id → its rooms with room and house, in the order of the contract."""
+    found: dict[int, list[LeaseRoom]] = {lease_id: [] for lease_id in lease_ids}
+    rows = db.session.execute(
+        select(LeaseRoom)
+        .join(LeaseRoom.room)
+        .join(Room.house)
+        .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
+        .where(LeaseRoom.lease_id.in_(lease_ids))
+        .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
+    ).scalars()
+    for room in rows:
+        found[room.lease_id].append(room)
+    return found
 
 
 def signatures_with_names(lease_id: int) -> Sequence[tuple[LeaseSignature, str]]:

@@ -8,6 +8,7 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
     beds,
     board,
     closing,
+    handovers,
     leases,
     papers,
     registrations,
@@ -15,4 +16,15 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
     stays,
 )
 
-__all__ = ["beds", "blueprint", "board", "closing", "leases", "papers", "registrations", "rosters", "stays"]
+__all__ = [
+    "beds",
+    "blueprint",
+    "board",
+    "closing",
+    "handovers",
+    "leases",
+    "papers",
+    "registrations",
+    "rosters",
+    "stays",
+]

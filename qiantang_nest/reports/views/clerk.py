@@ -11,6 +11,7 @@ from qiantang_nest.core.templating import day, moment, money
 from qiantang_nest.geography.queries import village_by_code
 from qiantang_nest.housing.queries import SOON_DAYS, HousingWork, housing_work
 from qiantang_nest.occupancy.queries import registrations, stays
+from qiantang_nest.occupancy.queries.handovers import rooms_work
 from qiantang_nest.occupancy.queries.leases import signatures_due
 from qiantang_nest.occupancy.queries.registrations import ReportState
 from qiantang_nest.occupancy.queries.stays import StayState
@@ -19,7 +20,7 @@ from qiantang_nest.reports.views.tasks import Task
 
 
 def clerk_home(who: Actor) -> str:
-    """Six counting queries, however much there is to do."""
+    """Seven counting queries, however much there is to do."""
     today = clock.today()
     housing, money_todo = housing_work(who, today), money_work(who, today)
     tasks = [
@@ -72,6 +73,7 @@ def _signatures(who: Actor) -> Task:
 def _safety_of_people(who: Actor) -> list[Task]:
     reports = registrations.counts(who, clock.today())
     overdue = reports[ReportState.OVERDUE]
+    rooms = rooms_work(who, clock.today())
     return [
         Task(
             _("入住和退房要登记"),
@@ -85,6 +87,24 @@ def _safety_of_people(who: Actor) -> list[Task]:
             stays.counts_by_state(who, clock.today())[StayState.OVERSTAYED],
             url_for("occupancy.stays", state=StayState.OVERSTAYED.value),
             _("走了就办退房，没走就问企业要不要续"),
+        ),
+        Task(
+            _("到期没交还的房"),
+            rooms.held_over,
+            url_for("occupancy.rooms_due_back"),
+            _("问清楚：续租、退房还是交还"),
+        ),
+        Task(
+            _("受托要确认的交割单"),
+            rooms.sheets,
+            url_for("occupancy.rooms_due_back"),
+            _("企业填好了，等户主这边确认"),
+        ),
+        Task(
+            _("受托要答复的合同变更"),
+            rooms.changes,
+            url_for("occupancy.leases", state="changing"),
+            _("企业提出续租、换房、退房，等户主这边答复"),
         ),
     ]
 

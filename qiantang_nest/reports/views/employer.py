@@ -16,6 +16,7 @@ from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.enterprises.queries import enterprise_of
 from qiantang_nest.occupancy.queries import stays
 from qiantang_nest.occupancy.queries.beds import beds_today
+from qiantang_nest.occupancy.queries.handovers import rooms_work
 from qiantang_nest.occupancy.queries.leases import signatures_due
 from qiantang_nest.occupancy.queries.stays import StayState
 from qiantang_nest.occupancy.rules import last_day_to_sign
@@ -36,7 +37,7 @@ class HeldRooms:
 
 
 def employer_home(who: Actor) -> str:
-    """Eight counting queries, however much there is."""
+    """Nine counting queries, however much there is."""
     today = clock.today()
     month = today.replace(day=1)
     enterprise = enterprise_of(who)
@@ -113,6 +114,7 @@ def _todos(
                 _("看账单，去付款"),
             )
         )
+    found += _rooms(who)
     if overstayed:
         found.append(
             Todo(
@@ -120,6 +122,41 @@ def _todos(
                 _("走了就办退房，没走就和户主续租"),
                 url_for("occupancy.stays", state=StayState.OVERSTAYED.value),
                 _("看是哪 %(n)s 人", n=overstayed),
+            )
+        )
+    return found
+
+
+def _rooms(who: Actor) -> list[Todo]:
+    """Rooms past their end, sheets to confirm, changes the other side asks for."""
+    found = []
+    work = rooms_work(who, clock.today())
+    held, sheets, changes = work.held_over, work.sheets, work.changes
+    if held:
+        found.append(
+            Todo(
+                _("到期没交还的房 %(n)s 间", n=held),
+                _("续租、办退房，或者把房交还"),
+                url_for("occupancy.rooms_due_back"),
+                _("看是哪 %(n)s 间", n=held),
+            )
+        )
+    if sheets:
+        found.append(
+            Todo(
+                _("%(n)s 张交割单等确认", n=sheets),
+                _("户主填好了，看过没错就确认"),
+                url_for("occupancy.rooms_due_back"),
+                _("去确认 %(n)s 张", n=sheets),
+            )
+        )
+    if changes:
+        found.append(
+            Todo(
+                _("%(n)s 份合同有变更等答复", n=changes),
+                _("户主提出来的，同意了才算数"),
+                url_for("occupancy.leases", state="changing"),
+                _("看是哪 %(n)s 份", n=changes),
             )
         )
     return found

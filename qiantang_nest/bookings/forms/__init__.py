@@ -252,6 +252,14 @@ class TimesForm(BaseForm):
         )
 
 
+class AddRoomsForm(DatesForm, HoldForm):
+    """How many more rooms a booking gets, and for which days."""
+
+    count = WholeNumberField(
+        _l("再要几间房"), [InputRequired(_l("请写要几间房。")), Between(1, 500)], default=1
+    )
+
+
 class AnswerForm(BaseForm):
     """A household's answer; the rooms are ticked."""
 
