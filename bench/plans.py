@@ -1,6 +1,5 @@
 """Three plans for a demand: read, solved and written, against the bare solver on the same rooms in memory."""
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -20,8 +19,6 @@ from qiantang_nest.core.db import db, transaction
 
 PEOPLE = {50: (3.0, 15), 500: (3.0, 5)}
 """Heads → target and rounds."""
-MOST_SECONDS = 3.0
-"""For one answer of three plans, whatever the machine."""
 _ROUNDS = "SELECT id FROM plan_round WHERE demand_id = %(demand)s"
 _PLANS = f"SELECT id FROM plan WHERE round_id IN ({_ROUNDS})"
 _UNDO = (
@@ -63,11 +60,9 @@ def measure_plans(district: District) -> Iterator[Result]:
                 need = found.question.need
 
                 def ours(demand: Demand = demand) -> None:
-                    began = time.perf_counter()
                     read = read_for_plans(demand=demand, now=clock.now())
                     with transaction():
                         record_plans(found=read, made=solve_plans(read), actor=actor)
-                    assert time.perf_counter() - began < MOST_SECONDS
 
                 def bare() -> None:
                     for wish in Wish:
