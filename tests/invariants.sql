@@ -396,3 +396,27 @@ GROUP BY l.id
 HAVING bool_or(s.document_sha256 IS DISTINCT FROM l.document_sha256)
     OR (l.state = 'drafted' AND count(*) = 2)
     OR (l.state IN ('signed', 'ended') AND count(*) < 2);
+
+-- plans ------------------------------------------------------------------------------------------------------
+
+-- name: P1 a plan's figures are the sums of its rooms
+SELECT plan.id, plan.rent_fen, plan.beds, plan.rooms
+FROM plan
+LEFT JOIN (
+    SELECT plan_id, sum(rent_fen) AS rent_fen, sum(beds) AS beds, count(*) AS rooms,
+           count(DISTINCT house_id) AS houses, count(DISTINCT owner_id) AS owners
+    FROM plan_room GROUP BY plan_id
+) AS line ON line.plan_id = plan.id
+WHERE (plan.rent_fen, plan.beds, plan.rooms, plan.houses, plan.owners)
+      IS DISTINCT FROM (line.rent_fen, line.beds, line.rooms, line.houses, line.owners);
+
+-- name: P2 a couple has a room of two beds or more
+SELECT plan_id, room_id FROM plan_room WHERE sleepers = 'couple' AND beds < 2;
+
+-- name: P3 a hold of a plan is for the plan's own demand and its employer
+SELECT hold.id, hold.plan_id, hold.demand_id
+FROM hold
+JOIN plan ON plan.id = hold.plan_id
+JOIN plan_round ON plan_round.id = plan.round_id
+JOIN demand ON demand.id = plan_round.demand_id
+WHERE hold.demand_id IS DISTINCT FROM demand.id OR hold.enterprise_id <> demand.enterprise_id;

@@ -61,7 +61,9 @@ def test_leases_of_added_rooms_join_the_booking(client: Any) -> None:
     make.db.session.execute(update(HoldRoom).values(answer="accepted", answered_at=NOW))
     make.db.session.commit()
     with transaction():
-        made = confirm_booking(hold=hold, terms=Terms(), drop_waiting=False, actor=one.manager, now=NOW)
+        made = confirm_booking(
+            hold=hold, terms=Terms(), drop_waiting=False, sign_days=7, actor=one.manager, now=NOW
+        )
     assert made.id == booking.id
     assert make.db.session.execute(select(func.count()).select_from(Booking)).scalar_one() == 1
     leases = select(func.count()).where(BookingLease.booking_id == booking.id)

@@ -444,6 +444,7 @@ def test_a_change_of_a_lease_that_is_not_in_force(db_session: Any) -> None:
     for state in ("drafted", "ended"):
         one.lease.state = state
         one.lease.signed_on = None if state == "drafted" else BEGAN
+        one.lease.sign_until = make.SIGN_UNTIL if state == "drafted" else None
         make.db.session.commit()
         with pytest.raises(DomainError):
             ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=30)))

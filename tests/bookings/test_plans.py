@@ -238,7 +238,7 @@ def test_from_the_form_to_a_booking_that_meets_the_demand(client: FlaskClient, a
     assert "算三个方案" in text_of(client.get(page))
     assert post(client, f"{page}/plans", page).status_code == 303
     shown = text_of(client.get(page))
-    for words in ("最省钱", "路最近", "最好管", "已证明没有更好的", "最低"):
+    for words in ("最省钱", "路最近", "最好管", "已证明没有更好的", "三个方案是同一批房"):
         assert words in shown
     plan = db.session.execute(select(Plan).order_by(Plan.id)).scalars().first()
     assert plan is not None

@@ -19,6 +19,7 @@ from qiantang_nest.bookings.queries.change_effects import effect_of
 from qiantang_nest.bookings.rules import Area, Ask, OnRefusal, Times
 from qiantang_nest.bookings.rules.changes import ChangeKind, Wanted
 from qiantang_nest.bookings.services import hold_rooms as holding
+from qiantang_nest.bookings.services import taking_rooms as taking
 from qiantang_nest.bookings.services.change_booking import answer_change, ask_change
 from qiantang_nest.bookings.services.hold_rooms import RoomsGone, hold_rooms
 from qiantang_nest.core.actor import SYSTEM, Actor
@@ -186,11 +187,8 @@ def test_without_guards_the_room_is_taken_twice(fresh_app: Flask, monkeypatch: p
     both_looked = threading.Barrier(2, timeout=30)
     for module in (lease_rooms, holding):
         monkeypatch.setattr(module, "lock_villages", lambda codes: None)
-        monkeypatch.setattr(
-            module,
-            "expire_stale_holds",
-            lambda *, room_ids, now: both_looked.wait(),
-        )
+    for module in (lease_rooms, taking):
+        monkeypatch.setattr(module, "expire_stale_holds", lambda *, room_ids, now: both_looked.wait())
     said = at_once(fresh_app, [lambda: scene.answer(digest), scene.hold])
     assert said == {"extended": 1, "held": 1}, said
     with fresh_app.app_context():

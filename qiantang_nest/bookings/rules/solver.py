@@ -30,8 +30,8 @@ from qiantang_nest.bookings.rules.need import (
 from qiantang_nest.bookings.rules.programme import MANY, Found, Programme
 
 MOST_CANDIDATES = 5_000
-SECONDS_A_PLAN = 0.95
-"""Three plans stay under the three seconds one answer may take."""
+SECONDS_A_PLAN = 0.8
+"""Three plans and the reading before them stay under the three seconds one answer may take."""
 DEFAULT_FAIRNESS_PERMILLE = 30
 _FEW_SECONDS = 0.2
 _MANY_SECONDS = 1.5

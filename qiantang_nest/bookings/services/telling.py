@@ -118,10 +118,9 @@ def tell_signed(lease: Lease, side: str) -> None:
 
 def tell_withdrawn(leases: Sequence[Lease], *, side: str, reason: str) -> None:
     """After leases were taken back by a side, or by an office: whoever did not do it reads why it is over."""
-    rooms = {
-        lease_id: sums[0]
-        for lease_id, sums in lease_sums([lease.id for lease in leases], leases[0].starts_on).items()
-    }
+    first_day = min(lease.starts_on for lease in leases)
+    sums = lease_sums([lease.id for lease in leases], first_day)
+    rooms = {lease_id: of_lease[0] for lease_id, of_lease in sums.items()}
     if side != LESSOR:
         tell_owners([_over_for_owner(lease, rooms[lease.id], side, reason) for lease in leases])
     if side != LESSEE:

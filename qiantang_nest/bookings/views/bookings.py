@@ -1,4 +1,4 @@
-"""Bookings: the list, and one with its leases, rooms, what waits for a signature and what was changed since."""
+"""Bookings: the list, and one with its leases, rooms, signatures awaited and changes made since."""
 
 import uuid
 from collections.abc import Collection, Sequence

@@ -188,7 +188,7 @@ def demand_signal() -> str:
     return render_template(
         "bookings/demand_signal.html",
         rows=rows,
-        months=months,
+        months=[month.strftime("%Y-%m") for month in months],
         beds=by_month("beds"),
         unmet=by_month("unmet"),
         totals={

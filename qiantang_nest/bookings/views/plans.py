@@ -65,6 +65,7 @@ class Column:
     map: svgmap.Map
     places: list[tuple[str, int]]
     """Village and how many houses of it."""
+    rooms: frozenset[int]
     best: frozenset[str]
     fault: str
 
@@ -78,12 +79,14 @@ def demand(demand_id: int) -> str:
     plans = list(plans_of_round(last.id)) if last else []
     standing = standings([found.id], clock.now())[found.id]
     choices = choices_of(found.id)
+    columns = _columns(found, plans)
     return render_template(
         "bookings/demand.html",
         demand=found,
         chip_kind=chip_of(found, standing, clock.today()),
         round=last,
-        columns=_columns(found, plans),
+        columns=columns,
+        same_rooms=len(columns) > 1 and len({column.rooms for column in columns}) == 1,
         missing=_missing(last),
         changes=_changes_in_words(last),
         choices=choices,
@@ -110,11 +113,12 @@ def _columns(found: Demand, plans: list[Plan]) -> list[Column]:
         village.code: village
         for village in db.session.execute(select(Village).where(Village.code.in_(codes))).scalars()
     }
-    least = {
-        name: min(getattr(plan, name) for plan in plans)
-        for name in ("rent_fen", "longest_minutes", "median_minutes", "houses", "villages")
-        if plans
+    values = {
+        name: [int(getattr(plan, name)) for plan in plans]
+        for name in ("rent_fen", "longest_minutes", "houses", "villages")
     }
+    # What is the same in all plans is no reason to choose one.
+    least = {name: min(of_plans) for name, of_plans in values.items() if len(set(of_plans)) > 1}
     columns = []
     for letter, plan in zip("ABC", plans, strict=False):
         houses: dict[str, set[int]] = {}
@@ -133,6 +137,7 @@ def _columns(found: Demand, plans: list[Plan]) -> list[Column]:
                 str(WISH_WORDS[Wish(plan.kind)]),
                 _map(found, [(villages[code], count) for code, count in beds.items()]),
                 places,
+                frozenset(room.room_id for room in rooms[plan.id]),
                 frozenset(best),
                 weak_point(plan, plans),
             )
