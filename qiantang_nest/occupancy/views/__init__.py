@@ -6,7 +6,6 @@ blueprint = Blueprint("occupancy", __name__)
 
 from qiantang_nest.occupancy.views import (  # noqa: E402
     beds,
-    board,
     closing,
     leases,
     registrations,
@@ -14,4 +13,4 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
     stays,
 )
 
-__all__ = ["beds", "blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]
+__all__ = ["beds", "blueprint", "closing", "leases", "registrations", "rosters", "stays"]
