@@ -22,6 +22,7 @@ from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.media import store_photo
 from qiantang_nest.core.period import Period, add_months
+from qiantang_nest.demo.board import BoardHouse
 from qiantang_nest.demo.logins import create_logins
 from qiantang_nest.demo.people import People, seal
 from qiantang_nest.demo.pictures import house_picture, room_picture
@@ -65,6 +66,8 @@ def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Pa
     villager = Actor(owner.user_id, Role.VILLAGER, str(owner.user_id), owner.name)
     _blocks(owner, villager, enterprise, manager, today, now)
     _reports_to_make(today)
+    clerk = Actor(users[Role.VILLAGE_CLERK].id, Role.VILLAGE_CLERK, CLERK_VILLAGE)
+    BoardHouse(people=people, enterprise=enterprise, clerk=clerk, now=now, today=today).fill()
     _payment_to_confirm(owner, enterprise, manager, today, now)
 
 
