@@ -35,7 +35,7 @@ CHIPS: dict[str, Chip] = {
     "flag.registration": Chip("id-card", "rice", _l("待登记")),
     "flag.hazard": Chip("triangle-alert", "brick-outline", _l("隐患")),
     "flag.beds": Chip("bed-single", "outline", _l("空床")),
-    "flag.leaving": Chip("arrow-right", "plain", _l("退房")),
+    "flag.leaving": Chip("arrow-right", "plain", _l("7 天内退房")),
     "flag.long_idle": Chip("flag", "rice", _l("空了很久")),
     "flag.note": Chip("message-square", "plain", _l("记事")),
     # bills

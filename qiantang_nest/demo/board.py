@@ -24,7 +24,7 @@ from qiantang_nest.occupancy.services.leases import HeldRoom, Terms, draft_lease
 from qiantang_nest.occupancy.services.registrations import report_arrivals
 
 RENT_FEN = 60_000
-BEDS = 4
+BEDS = 2
 _CLOSINGS = (("维修：换热水器", 0, 5), ("自己住", 0, 120), ("过节", 75, 90))
 """Reason, and from which to which day ahead a room is closed."""
 
@@ -123,7 +123,7 @@ class BoardHouse:
             village_code=CLERK_VILLAGE,
             label=f"{floor + 1}0{number + 1}",
             floor=floor + 1,
-            usable_m2=Decimal("24.0"),
+            usable_m2=Decimal("16.0"),
             capacity=BEDS,
             beds=BEDS,
         )

@@ -3,25 +3,12 @@
 
 const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-/* Every bar but one, and every tick box, leaves the tab order: the board is one stop. */
-function oneStop(board) {
-  const bars = [...board.querySelectorAll("a.bar")];
-  const current = bars.find((bar) => bar.tabIndex === 0 && bar.dataset.stop) || bars[0];
-  for (const bar of bars) bar.tabIndex = -1;
+/* Every bar but the current one, and every tick box, leaves the tab order: the board is one stop. */
+function oneStop(board, current) {
+  for (const bar of board.querySelectorAll("a.bar")) bar.tabIndex = -1;
   for (const box of board.querySelectorAll("input[name=room]")) box.tabIndex = -1;
-  if (current) {
-    current.tabIndex = 0;
-    current.dataset.stop = "1";
-  }
-}
-
-function go(from, to) {
-  if (!to) return;
-  from.tabIndex = -1;
-  delete from.dataset.stop;
-  to.tabIndex = 0;
-  to.dataset.stop = "1";
-  to.focus();
+  const stop = current || board.querySelector("a.bar");
+  if (stop) stop.tabIndex = 0;
 }
 
 /* The day a bar begins on, as the number of the column. */
@@ -38,7 +25,7 @@ function barAt(row, column) {
   return (cells.find((cell) => (end += cell.colSpan) > column) || cells.at(-1))?.querySelector("a.bar");
 }
 
-function target(board, bar, key) {
+function target(board, bar, key, column) {
   const rows = [...board.tBodies].flatMap((body) => [...body.rows]).filter((row) => row.querySelector("a.bar"));
   const row = bar.closest("tr");
   const bars = [...row.querySelectorAll("a.bar")];
@@ -47,13 +34,15 @@ function target(board, bar, key) {
   const [down, right] = moves[key];
   if (right) return bars[bars.indexOf(bar) + right];
   const next = rows[rows.indexOf(row) + down];
-  return next && barAt(next, board.dataset.column ? Number(board.dataset.column) : columnOf(bar));
+  return next && barAt(next, column);
 }
 
 for (const frame of document.querySelectorAll("[data-board]")) {
   const board = frame.querySelector("table.board");
   const chosen = document.querySelector("[data-chosen]");
   const hint = chosen.textContent;
+  let current = null;
+  let column = null;
   document.querySelector("[data-keys]").hidden = false;
   // The frame itself scrolls by the bars' focus; without a script it has to be a stop of its own.
   frame.removeAttribute("tabindex");
@@ -78,22 +67,28 @@ for (const frame of document.querySelectorAll("[data-board]")) {
     if (!(event.key in moves) && event.key !== "Home" && event.key !== "End") return;
     event.preventDefault();
     // Going down past short bars keeps to the day one came from.
-    if (event.key !== "ArrowUp" && event.key !== "ArrowDown") delete board.dataset.column;
-    else board.dataset.column ??= columnOf(bar);
-    go(bar, target(board, bar, event.key));
+    column = event.key === "ArrowUp" || event.key === "ArrowDown" ? column ?? columnOf(bar) : null;
+    target(board, bar, event.key, column)?.focus();
   });
-  board.addEventListener("pointerdown", () => { delete board.dataset.column; });
+  board.addEventListener("focusin", (event) => {
+    const bar = event.target.closest("a.bar");
+    if (!bar) return;
+    (current || board.querySelector("a.bar")).tabIndex = -1;
+    bar.tabIndex = 0;
+    current = bar;
+  });
+  board.addEventListener("pointerdown", () => { column = null; });
   board.addEventListener("change", count);
   // Rows that were scrolled to (htmx) join in.
-  document.addEventListener("htmx:afterSettle", () => oneStop(board));
-  window.addEventListener("pageshow", count);
+  document.addEventListener("htmx:afterSettle", () => oneStop(board, current));
   oneStop(board);
-
-  // Coming back from a room: the row one left from is in sight, and the keys go on from there.
-  const row = location.hash.startsWith("#room-") && document.getElementById(location.hash.slice(1));
-  const bar = row && row.querySelector("a.bar");
-  if (bar) {
-    go(board.querySelector("[data-stop]"), bar);
+  window.addEventListener("pageshow", () => {
+    count();
+    // Coming back from a room: the row one left from is in sight, and the keys go on from there. The browser
+    // itself goes to the row until the page is shown, and takes the focus away.
+    const row = location.hash.startsWith("#room-") && document.getElementById(location.hash.slice(1));
+    if (!row) return;
+    row.querySelector("a.bar").focus();
     row.scrollIntoView({ block: "center" });
-  }
+  });
 }

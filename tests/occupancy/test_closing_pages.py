@@ -116,7 +116,7 @@ def test_a_room_in_the_way_is_named_and_marked_and_none_is_closed(
     assert "什么都没有改动" in body
     assert body.count("这几天有人占着") == 1
     assert claims() == []
-    without = submit(client, "/rooms/close", room=ids([rooms[0], rooms[2]]), **WEEK)
+    without = submit(client, f"/rooms/close?{query(rooms)}", room=ids([rooms[0], rooms[2]]), **WEEK)
     assert without.status_code == 303
     assert len(claims()) == 2
 

@@ -356,3 +356,37 @@ def test_notes_are_read_on_the_room(client: FlaskClient, scene: Scene) -> None:
     assert "钥匙在儿子家" in body
     assert f"/room-notes/{scene.note.id}/remove" in body
     assert "周管理" in body
+
+
+def test_the_board_speaks_english_when_asked_to(client: FlaskClient, scene: Scene) -> None:
+    scene.present.ends_on = TODAY
+    add(Hazard(house_id=scene.house.id, severity="minor", what="杂物", found_on=TODAY, due_on=TODAY))
+    sign_in(client, scene.clerk)
+    client.set_cookie("locale", "en")
+    data = {
+        "俞水仙",
+        "倪关林",
+        "组",
+        "号",
+        "周管理",
+        "同一村",
+        "中文",
+        "换热水器",
+        "海川精密",
+        "有限公司",
+        "钥匙在儿子家",
+        "王",
+        "赵",
+    }
+    for address in (
+        "/board",
+        f"/board?house={scene.house.id}&per_page=1",
+        "/board?q=nobody",
+        "/board/print",
+        *(f"/board/rooms/{room.id}" for room in (scene.lived_in, scene.planned, scene.held, scene.idle)),
+        f"/rooms/close?room={scene.idle.id}&room={scene.unlisted.id}",
+        f"/closings/reopen?room={scene.closed.id}",
+        f"/rooms/{scene.idle.id}/notes/new",
+    ):
+        body = re.sub(r"<[^>]*>", " ", page(client, address).split("<main", 1)[1])
+        assert set(re.findall(r"[\u4e00-\u9fff]+", body)) <= data, address

@@ -42,7 +42,9 @@ def close_room(room_id: int) -> str | tuple[str, int] | Response:
 @requires(Permission.ROOM_CLOSE)
 def close_rooms() -> str | tuple[str, int] | Response:
     """The rooms ticked on the board, from a day to a day, all or none."""
-    return _close(ids_from(request.values.getlist("room")))
+    # A form is sent to the address it was asked for with: only what is still ticked counts.
+    chosen = request.form if request.method == "POST" else request.args
+    return _close(ids_from(chosen.getlist("room")))
 
 
 def _close(room_ids: Sequence[int]) -> str | tuple[str, int] | Response:
@@ -69,9 +71,12 @@ def _close(room_ids: Sequence[int]) -> str | tuple[str, int] | Response:
                     as_proxy=_is_proxy(who),
                 )
                 closed, house_id = [claim.id for claim in claims], rooms[0].house_id
+        except RoomsTaken as error:
+            in_the_way = error.in_the_way
+            form.form_errors.append(str(error.message))
+            rooms = _find_rooms(who, room_ids)
         except DomainError as error:
             form.refuse(form.starts_on, error)
-            in_the_way = error.in_the_way if isinstance(error, RoomsTaken) else ()
             rooms = _find_rooms(who, room_ids)
         else:
             flash(

@@ -132,13 +132,15 @@ def board_print() -> str:
 def board_room(room_id: int) -> str:
     """One room on a day: its beds and who is in them, its days a year ahead, notes, and what can be done."""
     who, today, now = actor(), clock.today(), clock.now()
+    day = _day("on", today)
+    first = min(day, today)
     room = db.session.execute(rooms_visible_to(who).where(Room.id == room_id)).scalar_one_or_none()
     found = queries.board(
         who,
         Wanted(room_id=room_id),
         Place(1),
-        first=today - timedelta(days=30),
-        days=30 + ROOM_DAYS,
+        first=first,
+        days=(max(day, today) - first).days + ROOM_DAYS,
         today=today,
         now=now,
     )
@@ -146,8 +148,7 @@ def board_room(room_id: int) -> str:
         raise NotFound(_("没有找到这间房，或者它不归您管。"))
     house = found.houses[0]
     facts, bars = house.rooms[0]
-    day = _day("on", today)
-    told = _words(today + timedelta(days=ROOM_DAYS)).house(house)
+    told = _words(max(day, today) + timedelta(days=ROOM_DAYS)).house(house)
     shown, said = next(
         (
             pair
@@ -273,8 +274,8 @@ def _page(found: Board, asked: Asked) -> Page:
 
 
 def _more_url(page: Page) -> str | None:
-    """The address of the next houses."""
-    if page.page >= page.pages:
+    """The address of the next houses; one shown alone is not followed by others."""
+    if page.page >= page.pages or page.per_page == 1:
         return None
     query = request.args.to_dict()
     query.pop("house", None)
