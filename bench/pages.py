@@ -18,6 +18,7 @@ from jinja2 import Template
 from werkzeug.test import EnvironBuilder
 
 from bench import bare
+from bench.board import board_rows
 from bench.district import TODAY, District
 from bench.measure import Result, interleaved
 from bench.people import person
@@ -131,12 +132,23 @@ def _occupancy_year(app: Flask, connection: Connection) -> Times:
         return interleaved(trend, ask, rounds=ROUNDS)
 
 
+def _board(app: Flask, connection: Connection) -> Times:
+    """A clerk's room board: groups, 400 rooms, 62 days."""
+    rows = board_rows(connection)
+    with _page(app, rows.path, person(app, Role.VILLAGE_CLERK, rows.village).cookie) as page:
+        rooms = [room for house in page.context["houses"] for room in house.rooms]
+        claims = sum(bar.look not in ("idle", "unlisted") for room in rooms for bar in room.bars)
+        assert (len(rooms), claims) == rows.ask(connection), "both ways show the same rooms and claims"
+        return page.against(lambda: rows.ask(connection))
+
+
 _CASES = {
     "search": _search,
     "village-counts": _village_counts,
     "occupancy": _occupancy("330114"),
     "occupancy-street": _occupancy(STREET),
     "occupancy-year": _occupancy_year,
+    "board": _board,
 }
 
 

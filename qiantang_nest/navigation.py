@@ -42,6 +42,7 @@ NAVIGATION = {
     Role.EMPLOYER_STAFF: _EMPLOYER,
     Role.VILLAGE_CLERK: [
         ("reports.home", _l("今天要办"), "flag"),
+        ("reports.board", _l("房态图"), "calendar"),
         ("housing.houses", _l("房源"), "house"),
         ("housing.listings_waiting", _l("上架审核"), "check"),
         ("bookings.answers", _l("代为答复"), "clock"),

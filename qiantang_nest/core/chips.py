@@ -29,13 +29,15 @@ CHIPS: dict[str, Chip] = {
     "room.occupied": Chip("user", "edge", _l("住着")),
     "room.closed": Chip("wrench", "grey", _l("停用")),
     "room.unlisted": Chip("minus", "plain", _l("未上架")),
-    "room.conflict": Chip("triangle-alert", "gold", _l("要核对")),
+    "room.conflict": Chip("triangle-alert", "gold", _l("到期没退房")),
     # flags on a room
     "flag.arrears": Chip("circle-yen", "brick-outline", _l("欠租")),
     "flag.registration": Chip("id-card", "rice", _l("待登记")),
+    "flag.hazard": Chip("triangle-alert", "brick-outline", _l("隐患")),
     "flag.beds": Chip("bed-single", "outline", _l("空床")),
-    "flag.leaving": Chip("arrow-right", "plain", _l("退房")),
+    "flag.leaving": Chip("arrow-right", "plain", _l("7 天内退房")),
     "flag.long_idle": Chip("flag", "rice", _l("空了很久")),
+    "flag.note": Chip("message-square", "plain", _l("记事")),
     # bills
     "bill.draft": Chip("clock", "plain", _l("待出账")),
     "bill.due": Chip("clock", "dashed", _l("等付款")),

@@ -24,6 +24,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.identifiers import IdKind
 from qiantang_nest.core.media import store_photo
 from qiantang_nest.core.period import Period, add_months
+from qiantang_nest.demo.board import BoardHouse
 from qiantang_nest.demo.changes import change_leases
 from qiantang_nest.demo.logins import create_logins
 from qiantang_nest.demo.people import People, seal
@@ -72,6 +73,8 @@ def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Pa
     _plans(enterprise, manager, today, now)
     _workers_without_bed(enterprise, people, manager, today)
     _reports_to_make(today)
+    clerk = Actor(users[Role.VILLAGE_CLERK].id, Role.VILLAGE_CLERK, CLERK_VILLAGE)
+    BoardHouse(people=people, enterprise=enterprise, clerk=clerk, now=now, today=today).fill()
     _payment_to_confirm(owner, enterprise, manager, today, now)
     clerk = Actor(users[Role.VILLAGE_CLERK].id, Role.VILLAGE_CLERK, CLERK_VILLAGE, "村管理员")
     change_leases(enterprise=enterprise, manager=manager, clerk=clerk, today=today, now=now)

@@ -282,6 +282,27 @@ class Photo(Base):
     added_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class RoomNote(Base):
+    """A line the village's staff keep about a room, until it is struck off; nobody else reads it."""
+
+    __tablename__ = "room_note"
+    __table_args__ = (
+        CheckConstraint("btrim(words) <> '' AND length(words) <= 120", name="words_short"),
+        CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removed_by_somebody"),
+        Index("ix_room_note_live", "room_id", postgresql_where=text("removed_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
+    words: Mapped[str]
+    noted_by: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
+    noted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    removed_at: Mapped[datetime | None]
+
+    room: Mapped[Room] = relationship()
+
+
 class Listing(Base):
     """A room offered for a while at a rent. At most one live listing per room and day."""
 

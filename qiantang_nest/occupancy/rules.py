@@ -535,19 +535,6 @@ class RoomState(StrEnum):
     CLOSED = "closed"
 
 
-def room_state_label(state: RoomState) -> str:
-    """Return the word for a state."""
-    labels: dict[RoomState, str] = {
-        RoomState.UNLISTED: _("未上架"),
-        RoomState.LISTED: _("空着可租"),
-        RoomState.HELD: _("已锁定"),
-        RoomState.LEASED: _("已租未住"),
-        RoomState.OCCUPIED: _("住人"),
-        RoomState.CLOSED: _("停用"),
-    }
-    return labels[state]
-
-
 class ClaimState(StrEnum):
     """The states of a ``RoomClaim``; a released one takes no room."""
 

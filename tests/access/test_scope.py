@@ -165,7 +165,7 @@ def test_what_was_removed_is_not_found(site: Site, role: str, endpoint: str, var
 
 def smuggled(site: Site, role: str, side: int) -> list[tuple[str, dict[str, object], dict[str, str]]]:
     """(endpoint, form, address query) of own pages that are sent a foreign id in the body."""
-    ids = site.world.sides[side].ids
+    own, ids = site.world.sides[0].ids, site.world.sides[side].ids
     common = {
         "villager": [("bookings.answer", {"answer": "accepted", "rooms": ids["hold_id"]}, {})],
         "clerk": [
@@ -179,6 +179,17 @@ def smuggled(site: Site, role: str, side: int) -> list[tuple[str, dict[str, obje
             ("occupancy.check_in", {"stay": ids["planned_stay_id"], "arrived_on": "2026-11-23"}, {}),
             ("occupancy.swap_beds", {"other": ids["other_stay_id"], "moves_on": "2026-11-23"}, {}),
             ("occupancy.move_stay", {"bed": f"{ids['lease_room_id']}:2", "moves_on": "2026-11-23"}, {}),
+            (
+                "occupancy.close_rooms",
+                {
+                    "room": [own["room_id"], ids["room_id"]],
+                    "kind": "repair",
+                    "starts_on": "2026-11-23",
+                    "last_day": "2026-11-24",
+                },
+                {},
+            ),
+            ("occupancy.reopen_rooms", {"claim": [own["claim_id"], ids["claim_id"]]}, {}),
         ],
         "manager": [
             (

@@ -39,6 +39,7 @@ from qiantang_nest.housing.models import (
     Owner,
     Photo,
     Room,
+    RoomNote,
 )
 from qiantang_nest.notifications.models import Message
 from qiantang_nest.notifications.services import notify
@@ -305,6 +306,7 @@ def _houses(side: Side, house: House, mark: Callable[[str], str]) -> None:
             due_on=TODAY - timedelta(days=2),
         )
     )
+    note = add(RoomNote(room_id=idle.id, words=mark("记事"), noted_by=side.villager.user_id))
     user = make.make_user(f"{OWNER_SURNAMES[side.number]}ZZS{side.number}")
     asking = make.make_actor(Role.VILLAGER, str(user.id), user=user)
     link = add(HouseholdLink(user_id=asking.user_id, village_code=side.village, note=mark("认领")))
@@ -315,10 +317,12 @@ def _houses(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "housing.pause_room.room_id": offered.id,
         "listing_id": listing.id,
         "claim_id": claim.id,
+        "closed_room_id": closed.id,
         "housing.clear_danger.house_id": dangerous.id,
         "document_id": document.id,
         "hazard_id": hazard.id,
         "link_id": link.id,
+        "note_id": note.id,
         "private_photo": _photo(house, waiting, side.villager.user_id),
         "housing.remove_photo.name": _photo(house, idle, side.villager.user_id),
         "name": _photo(house, offered, side.villager.user_id),

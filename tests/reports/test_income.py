@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qiantang_nest.billing.models import Bill
 from qiantang_nest.reports.queries.income import spread_by_village, spread_of
-from qiantang_nest.reports.rules import gini, lorenz
+from qiantang_nest.reports.rules.income import gini, lorenz
 from tests import factories
 from tests.bookings.test_block import text_of
 from tests.conftest import sign_in

@@ -6,7 +6,6 @@ blueprint = Blueprint("occupancy", __name__)
 
 from qiantang_nest.occupancy.views import (  # noqa: E402
     beds,
-    board,
     closing,
     handovers,
     leases,
@@ -19,7 +18,6 @@ from qiantang_nest.occupancy.views import (  # noqa: E402
 __all__ = [
     "beds",
     "blueprint",
-    "board",
     "closing",
     "handovers",
     "leases",

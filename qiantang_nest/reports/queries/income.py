@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import text
 
 from qiantang_nest.core.db import db
-from qiantang_nest.reports.rules import gini
+from qiantang_nest.reports.rules.income import gini
 
 _HOUSEHOLDS = """
 WITH household AS (

@@ -9,7 +9,7 @@ from qiantang_nest.core.period import add_months
 from qiantang_nest.core.web import actor
 from qiantang_nest.geography.queries import area_name, villages_in
 from qiantang_nest.reports.queries.income import spread_by_village, spread_of
-from qiantang_nest.reports.rules import lorenz
+from qiantang_nest.reports.rules.income import lorenz
 from qiantang_nest.reports.views import blueprint
 
 
