@@ -234,5 +234,6 @@ class BoardHouse:
                 owner_id=self._house.owner_id,
                 village_code=CLERK_VILLAGE,
                 rent_fen=RENT_FEN,
+                answer_due_at=hold.expires_at,
             )
         )

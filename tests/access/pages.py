@@ -78,6 +78,9 @@ def addresses(site: Site, role: str, endpoint: str) -> list[str]:
     if endpoint == "bookings.lease_change":
         taken_over = site.world.sides[0].ids["bookings.take_lease.change_id"]
         return [site.url(role, endpoint), site.url(role, endpoint, change_id=taken_over)]
+    if endpoint == "bookings.wait":
+        waits = site.world.sides[0].ids["bookings.leave_waiting.demand_id"]
+        return [site.url(role, endpoint), site.url(role, endpoint, demand_id=waits)]
     return [site.url(role, endpoint)]
 
 

@@ -21,7 +21,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services import start_session
 from qiantang_nest.billing.models import Bill, DepositCase, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
-from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom, Plan, PlanRoom, PlanRound
+from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom, Plan, PlanRoom, PlanRound, Waiting
 from qiantang_nest.bookings.queries.bookings import booking_of_lease
 from qiantang_nest.bookings.queries.change_effects import effect_of
 from qiantang_nest.bookings.rules.changes import ChangeKind, Wanted
@@ -376,7 +376,10 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         contact_name=mark("联系人"),
     )
     make.make_worksite(applicant, name=mark("新厂区"), address=mark("新厂址"))
+    waited_for, offered = _waiting(enterprise, house, side, mark)
     side.ids |= {
+        "bookings.leave_waiting.demand_id": waited_for,
+        "bookings.offer.hold_id": offered,
         "enterprises.verify.enterprise_id": applicant.id,
         "bookings.confirm.hold_id": answered.id,
         "worksite_id": site.id,
@@ -386,7 +389,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "lease_id": lease.id,
         "bookings.sign_lease.lease_id": draft.id,
         "bookings.withdraw_lease.lease_id": draft.id,
-        "booking_id": db.session.execute(
+        "bookings.withdraw_booking.booking_id": db.session.execute(
             select(BookingLease.booking_id).where(BookingLease.lease_id == draft.id)
         ).scalar_one(),
     }
@@ -437,9 +440,25 @@ def _changes(side: Side, enterprise: Any, house: House, mark: Callable[[str], st
     side.ids |= {"change_id": change.id, "booking_id": booking.id if booking else 0}
 
 
+def _waiting(enterprise: Any, house: House, side: Side, mark: Callable[[str], str]) -> tuple[int, int]:
+    """A demand that waits for rooms, and the hold in which one is offered to it."""
+    starts_on, ends_on = TODAY + timedelta(days=30), TODAY + timedelta(days=120)
+    demand = add(
+        Demand(enterprise_id=enterprise.id, day_men=9, starts_on=starts_on, ends_on=ends_on, note=mark("候补"))
+    )
+    waiting = add(Waiting(demand_id=demand.id, least_beds=1, joined_at=NOW, joined_by=side.manager.user_id))
+    listing = make.make_listing(make.make_room(house, label=f"{side.number}81"))
+    hold = make.make_hold(
+        enterprise, [listing], starts_on, ends_on, state="offered", waiting_id=waiting.id, demand_id=demand.id
+    )
+    return demand.id, hold.id
+
+
 def _sister(side: Side, house: House, mark: Callable[[str], str]) -> tuple[list[int], Actor]:
     """The lease and its room of another firm of the group, and who speaks for it."""
-    firm = make.make_enterprise(name=mark("企业姊妹"), contact_name=mark("联系人二"))
+    firm = make.make_enterprise(
+        name=mark("企业姊妹"), contact_name=mark("联系人二"), street_code=side.village[:9]
+    )
     giver = make.make_actor(Role.EMPLOYER_MANAGER, str(firm.id), mark("经理二"))
     lease = make.make_lease(
         firm,
