@@ -444,7 +444,9 @@ def _waiting(enterprise: Any, house: House, side: Side, mark: Callable[[str], st
     """A demand that waits for rooms, and the hold in which one is offered to it."""
     starts_on, ends_on = TODAY + timedelta(days=30), TODAY + timedelta(days=120)
     demand = add(
-        Demand(enterprise_id=enterprise.id, day_men=9, starts_on=starts_on, ends_on=ends_on, note=mark("候补"))
+        Demand(
+            enterprise_id=enterprise.id, day_men=9, starts_on=starts_on, ends_on=ends_on, note=mark("候补")
+        )
     )
     waiting = add(Waiting(demand_id=demand.id, least_beds=1, joined_at=NOW, joined_by=side.manager.user_id))
     listing = make.make_listing(make.make_room(house, label=f"{side.number}81"))
