@@ -71,6 +71,7 @@ NAVIGATION = {
         ("housing.capacity", _l("人数标准"), "users"),
         ("bookings.times", _l("锁定时限"), "clock"),
         ("bookings.fairness", _l("照顾标准"), "users"),
+        ("geography.commute", _l("路程标准"), "bike"),
     ],
     Role.SYSTEM_ADMIN: [("accounts.users", _l("账号"), "users")],
     Role.SECURITY_ADMIN: [

@@ -420,3 +420,11 @@ JOIN plan ON plan.id = hold.plan_id
 JOIN plan_round ON plan_round.id = plan.round_id
 JOIN demand ON demand.id = plan_round.demand_id
 WHERE hold.demand_id IS DISTINCT FROM demand.id OR hold.enterprise_id <> demand.enterprise_id;
+
+-- way to work ------------------------------------------------------------------------------------------------
+
+-- name: W1 a way that was told to a stop is kept with the stop's own worksite
+SELECT m.id AS routed_minutes_id
+FROM routed_minutes AS m
+JOIN shuttle_stop AS s ON s.id = m.stop_id
+WHERE s.worksite_id <> m.worksite_id;

@@ -221,6 +221,7 @@ class Permission(StrEnum):
     INCOME_SPREAD_READ = "reports.read_income_spread"
     """How rent spreads over households, by village and without names."""
     VILLAGE_PLACE = "geography.place_village"
+    COMMUTE_SET = "geography.set_commute"
     # accounts
     MEMBERS_MANAGE = "accounts.manage_members"
     """Invite and remove colleagues of one's own enterprise."""
@@ -357,6 +358,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,
             P.BOOKING_RULE_SET,
+            P.COMMUTE_SET,
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,

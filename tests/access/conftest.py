@@ -140,9 +140,10 @@ def sign_all(app: Flask, world: World) -> tuple[dict[str, str], str]:
 def shared_site(template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The world, committed once a worker into a database of its own."""
     name = f"access_{tmp_path_factory.getbasetemp().name.replace('-', '_')}"
-    with run_folder.cloned_database(name, template_database) as database, clock.frozen_at(NOW):
+    with run_folder.cloned_database(name, template_database) as database:
         app = make_app(database, tmp_path_factory.mktemp("access"))
-        world = build(app)
+        with clock.frozen_at(NOW):  # no longer: the worker goes on to tests of other folders
+            world = build(app)
         with app.app_context():
             engine = db.engines[None]
             connection = engine.connect()

@@ -43,7 +43,17 @@ from qiantang_nest.bookings.rules.solver import DEFAULT_FAIRNESS_PERMILLE, MOST_
 from qiantang_nest.core.dated_rules import rule_on
 from qiantang_nest.core.db import db
 from qiantang_nest.core.period import Period
-from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes, geodesic_m, reach_m
+from qiantang_nest.enterprises.queries import way_to_work
+from qiantang_nest.geography.queries import commute_rule_on
+from qiantang_nest.geography.rules import (
+    Boarding,
+    LatLon,
+    TravelMode,
+    WayToWork,
+    commute_minutes,
+    geodesic_m,
+    reach_m,
+)
 from qiantang_nest.housing.models import House, Listing, Room
 from qiantang_nest.housing.queries import on_market_condition
 from qiantang_nest.occupancy.models import RoomClaim
@@ -61,10 +71,30 @@ class Question:
     """A demand in the words of the rules."""
 
     gate: LatLon
-    mode: TravelMode
+    way: WayToWork
     period: Period
     need: Need
     limits: Limits
+
+    @property
+    def mode(self) -> TravelMode:
+        """How they come to work."""
+        return self.way.mode
+
+    @property
+    def reach_m(self) -> float:
+        """How far around the gate a house may lie, in straight metres; shuttle stops may lie anywhere."""
+        minutes = self.limits.max_minutes
+        if minutes is None or (self.mode is TravelMode.SHUTTLE and self.way.boardings):
+            return _FARTHEST_M
+        return reach_m(minutes, self.mode, self.way.rule)
+
+    def minutes_from(self, village_code: str, point: LatLon, *, pinned: bool) -> int:
+        """The way of a house; where no stops of a shuttle are known it is taken to come by."""
+        way = self.way.from_house(village_code, point, pinned=pinned)
+        if way is not None:
+            return way.minutes
+        return commute_minutes(geodesic_m(self.gate, point), self.mode, self.way.rule)
 
     @property
     def ends_on(self) -> date:
@@ -86,10 +116,11 @@ HEADS = {
 
 def question_of(demand: Demand) -> Question:
     """What a demand asks; distances count from the district's middle while no gate is named."""
-    site = demand.worksite
+    site, mode, rule = demand.worksite, TravelMode(demand.travel_mode), commute_rule_on(demand.starts_on)
+    gate = LatLon(site.lat, site.lon) if site else DISTRICT_CENTRE
     return Question(
-        gate=LatLon(site.lat, site.lon) if site else DISTRICT_CENTRE,
-        mode=TravelMode(demand.travel_mode),
+        gate=gate,
+        way=way_to_work(site, mode, rule) if site else WayToWork(gate, mode, rule, (Boarding(gate),)),
         period=Period(demand.starts_on, demand.ends_on),
         need=Need(
             {group: count for group, name in HEADS.items() if (count := getattr(demand, name))},
@@ -122,12 +153,11 @@ def rooms_for(
     with ``rules.limits.miss_of``, which also finds no fault with any other.
     """
     limits = question.limits
-    reach = _FARTHEST_M if limits.max_minutes is None else reach_m(limits.max_minutes, question.mode)
     rows = db.session.execute(
         _free_sql(),
         {
             **free_values(question.period.starts_on, question.ends_on, now),
-            **_near(question.gate, reach),
+            **_near(question.gate, question.reach_m),
             "area": f"{limits.area_code or ''}%",
             "villages": None if village_codes is None else list(village_codes),
             "max_rent": limits.max_rent_fen if limits.max_rent_fen is not None else 2**40,
@@ -206,6 +236,7 @@ _COLUMNS: tuple[Any, ...] = (
     House.safe_until,
     House.lat,
     House.lon,
+    House.geo_precision,
 )
 
 
@@ -293,8 +324,9 @@ def _offered(question: Question, rows: Iterable[Any]) -> list[Offered]:
         if row.id in found:
             continue
         if row.house_id not in minutes:
-            metres = geodesic_m(question.gate, LatLon(row.lat, row.lon))
-            minutes[row.house_id] = commute_minutes(metres, question.mode)
+            minutes[row.house_id] = question.minutes_from(
+                row.village_code, LatLon(row.lat, row.lon), pinned=row.geo_precision == "house"
+            )
         found[row.id] = Offered(
             Candidate(
                 room_id=row.id,

@@ -13,6 +13,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.enterprises.queries import open_worksites
 from qiantang_nest.geography.models import Village
+from qiantang_nest.geography.queries import commute_rule_on
 from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes, geodesic_m
 from qiantang_nest.housing.models import House, Room
 from qiantang_nest.occupancy.models import LeaseRoom, Registration, Stay, WorkerLink
@@ -120,14 +121,15 @@ def _beds_of(stay: Stay, today: date) -> list[BedOfRoom]:
 
 def _ways(stay: Stay) -> list[Way]:
     here = LatLon(stay.room.house.lat, stay.room.house.lon)
+    rule = commute_rule_on(stay.starts_on)
     ways = []
     for site in open_worksites(stay.enterprise_id):
         straight = geodesic_m(here, LatLon(site.lat, site.lon))
         ways.append(
             Way(
                 site.name,
-                commute_minutes(straight, TravelMode.EBIKE),
-                commute_minutes(straight, TravelMode.WALK),
+                commute_minutes(straight, TravelMode.EBIKE, rule),
+                commute_minutes(straight, TravelMode.WALK, rule),
             )
         )
     return sorted(ways, key=lambda way: way.ebike_minutes)[:3]
