@@ -127,7 +127,7 @@ def test_odd_questions_get_a_page(client: FlaskClient, scene: Scene) -> None:
     for query in (
         "from=0001-01-01", "from=x", "from=9999-12-31", "days=0", "days=100000", "days=x", "state=?",
         "group=nobody", "group=-", "house=0", "house=x", "page=0", "page=99", "per_page=0", "per_page=9999",
-        "q=%25", "q=%5C", "q=%00", "group=%00",
+        "q=%25", "q=%5C", "q=%00", "group=%00", "endpoint=x", "_external=1", "per_page=1&endpoint=x",
     ):  # fmt: skip
         page(client, f"/board?{query}&state=")
         page(client, f"/board/print?{query}")
@@ -287,6 +287,7 @@ def test_a_cleared_filter_stays_cleared(client: FlaskClient, scene: Scene) -> No
     page(client, "/board?group=5&days=62")
     page(client, "/board?days=62")
     assert client.get("/board").location == "/board?days=62"
+    assert client.get("/board?endpoint=x&_external=1").location == "/board?days=62"
 
 
 def test_a_phone_comes_back_to_its_house_and_begins_with_the_list(client: FlaskClient, scene: Scene) -> None:
