@@ -290,6 +290,20 @@ def test_a_cleared_filter_stays_cleared(client: FlaskClient, scene: Scene) -> No
     assert client.get("/board?endpoint=x&_external=1").location == "/board?days=62"
 
 
+def test_leaving_a_group_and_going_back_to_today_are_not_undone_by_memory(
+    client: FlaskClient, scene: Scene
+) -> None:
+    sign_in(client, scene.clerk)
+    body = page(client, "/board?group=5&from=2027-03-01")
+    today = re.search(r'href="([^"]+)">回到今天', body)
+    tile = re.search(r'<a class="tile" href="([^"]+)" aria-current', body)
+    assert today is not None
+    assert tile is not None
+    assert "今" in page(client, today[1].replace("&amp;", "&"))
+    assert "7组2号" in page(client, tile[1].replace("&amp;", "&"))
+    assert client.get("/board").location == "/board?from=2027-03-01"
+
+
 def test_a_phone_comes_back_to_its_house_and_begins_with_the_list(client: FlaskClient, scene: Scene) -> None:
     sign_in(client, scene.clerk)
     page(client, f"/board?group=5&house={scene.house.id}&per_page=1")

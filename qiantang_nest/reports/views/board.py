@@ -219,7 +219,9 @@ def _remember(who: Actor, asked: Asked) -> None:
     """Keep what was asked for with the session; another person on the same machine does not get it."""
     kept = KEPT[:3] if asked.is_week else KEPT
     query = {name: value for name in kept if (value := request.args.get(name, "")[:40])}
-    session[_SESSION] = {"user": who.user_id, "query": query, "week": asked.is_week}
+    kept_now = {"user": who.user_id, "query": query, "week": asked.is_week}
+    if session.get(_SESSION) != kept_now:
+        session[_SESSION] = kept_now
 
 
 def _remembered(who: Actor, house: str | None) -> dict[str, str]:
@@ -250,8 +252,6 @@ def _frame(asked: Asked) -> dict[str, Any]:
         "days": [asked.first + timedelta(days=number) for number in range(asked.days)],
         "before": asked.first - timedelta(days=asked.days),
         "today": clock.today(),
-        "looks": look_labels(),
-        "flags": flag_labels(),
     }
 
 
