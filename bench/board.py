@@ -14,9 +14,8 @@ ROOMS, DAYS = 400, 62
 FIRST = TODAY - timedelta(days=3)
 
 _VILLAGE = """
-SELECT r.village_code FROM room AS r LEFT JOIN lateral (
-    SELECT count(*) AS claims FROM room_claim WHERE room_id = r.id AND ends_on > %(today)s) AS c ON true
-GROUP BY r.village_code ORDER BY sum(claims) DESC, r.village_code LIMIT 1"""
+SELECT village_code FROM room_claim WHERE state IN ('held', 'leased', 'closed') AND ends_on > %(today)s
+GROUP BY village_code ORDER BY count(*) DESC, village_code LIMIT 1"""
 
 _FACTS = """
 WITH claim AS MATERIALIZED (
@@ -114,8 +113,8 @@ class BoardRows:
         return len(rooms), len(connection.execute(_CLAIMS, {**self.binds, "rooms": rooms}).fetchall())
 
 
-def board_rows(connection: Connection) -> BoardRows:
-    """Choose the village and the houses."""
+def board_rows(connection: Connection) -> BoardRows | None:
+    """Choose the village and the houses; None where no village has so many rooms."""
     binds: dict[str, Any] = {
         "today": TODAY,
         "soon": TODAY + timedelta(days=7),
@@ -127,5 +126,7 @@ def board_rows(connection: Connection) -> BoardRows:
     assert village is not None
     binds |= {"village": village[0], "houses": 10_000}
     rooms = connection.execute(_ROOMS, binds).fetchall()
-    houses = rooms[:ROOMS][-1][0]
+    if len(rooms) < ROOMS:
+        return None
+    houses = rooms[ROOMS - 1][0]
     return BoardRows(village[0], houses, {**binds, "houses": houses})

@@ -44,6 +44,7 @@ for (const frame of document.querySelectorAll("[data-board]")) {
   let current = null;
   let column = null;
   document.querySelector("[data-keys]").hidden = false;
+  document.querySelector("[data-paging]")?.remove();
   // The frame itself scrolls by the bars' focus; without a script it has to be a stop of its own.
   frame.removeAttribute("tabindex");
 

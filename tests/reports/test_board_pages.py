@@ -127,7 +127,7 @@ def test_odd_questions_get_a_page(client: FlaskClient, scene: Scene) -> None:
     for query in (
         "from=0001-01-01", "from=x", "from=9999-12-31", "days=0", "days=100000", "days=x", "state=?",
         "group=nobody", "group=-", "house=0", "house=x", "page=0", "page=99", "per_page=0", "per_page=9999",
-        "q=%25", "q=%5C", "q=%00", "group=%00",
+        "q=%25", "q=%5C", "q=%00", "group=%00", "endpoint=x", "_external=1", "per_page=1&endpoint=x",
     ):  # fmt: skip
         page(client, f"/board?{query}&state=")
         page(client, f"/board/print?{query}")
@@ -287,6 +287,21 @@ def test_a_cleared_filter_stays_cleared(client: FlaskClient, scene: Scene) -> No
     page(client, "/board?group=5&days=62")
     page(client, "/board?days=62")
     assert client.get("/board").location == "/board?days=62"
+    assert client.get("/board?endpoint=x&_external=1").location == "/board?days=62"
+
+
+def test_leaving_a_group_and_going_back_to_today_are_not_undone_by_memory(
+    client: FlaskClient, scene: Scene
+) -> None:
+    sign_in(client, scene.clerk)
+    body = page(client, "/board?group=5&from=2027-03-01")
+    today = re.search(r'href="([^"]+)">回到今天', body)
+    tile = re.search(r'<a class="tile" href="([^"]+)" aria-current', body)
+    assert today is not None
+    assert tile is not None
+    assert "今" in page(client, today[1].replace("&amp;", "&"))
+    assert "7组2号" in page(client, tile[1].replace("&amp;", "&"))
+    assert client.get("/board").location == "/board?from=2027-03-01"
 
 
 def test_a_phone_comes_back_to_its_house_and_begins_with_the_list(client: FlaskClient, scene: Scene) -> None:

@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
@@ -233,6 +234,13 @@ CROSS JOIN LATERAL (
 ) AS offered
 ORDER BY numbered.n, m.floor, length(m.label), m.label"""
 
+
+@cache
+def _rooms_where(wanted: str) -> TextClause:
+    """The read of rooms under a condition put together from the constants above."""
+    return text(_ROOMS.format(room_today=_ROOM_TODAY, wanted=wanted))
+
+
 _CLAIMS = text(
     """
 SELECT c.id, c.room_id, c.state, c.starts_on, c.ends_on, c.held_until, c.reason, lr.lease_id, l.state, b.id,
@@ -306,9 +314,8 @@ def board(
     if wanted.room_id is not None:
         conditions.append("id = :room")
         binds["room"] = wanted.room_id
-    sql = _ROOMS.format(room_today=_ROOM_TODAY, wanted=" AND ".join(conditions))
     rows = db.session.execute(
-        text(sql),
+        _rooms_where(" AND ".join(conditions)),
         {**binds, "size": place.size, "skip": (place.page - 1) * place.size, "house": place.house_id},
     ).all()
     claims: dict[int, list[Claim]] = defaultdict(list)

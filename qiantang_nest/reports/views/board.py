@@ -77,7 +77,7 @@ def board() -> str | Response:
     who, today, now = actor(), clock.today(), clock.now()
     known = _remembered(who, request.args.get("house"))
     if known and not any(name in request.args for name in (*KEPT, "per_page")):
-        return redirect(_address({**known, **request.args.to_dict()}))
+        return redirect(_address({**known, **_given("house", "page")}))
     asked = _asked(today)
     _remember(who, asked)
     house = None if "page" in request.args else request.args.get("house", "")
@@ -99,12 +99,11 @@ def board() -> str | Response:
         page=page,
         more_url=_more_url(page),
         groups=groups,
-        most_beds=max((group.beds.total for group in groups), default=0),
         sums=_sums(groups),
         held_later=sum(group.held_later for group in groups),
         states=_states(),
         zooms=ZOOMS,
-        print_url=_address({n: v for n, v in request.args.items() if n in KEPT}, "reports.board_print"),
+        print_url=_address(_given(*KEPT), "reports.board_print"),
         closed_just_now=closed_just_now(),
     )
 
@@ -149,14 +148,8 @@ def board_room(room_id: int) -> str:
     house = found.houses[0]
     facts, bars = house.rooms[0]
     told = _words(max(day, today) + timedelta(days=ROOM_DAYS)).house(house)
-    shown, said = next(
-        (
-            pair
-            for pair in zip(bars, told.rooms[0].bars, strict=True)
-            if pair[0].starts_on <= day < pair[0].ends_on
-        ),
-        (bars[0], told.rooms[0].bars[0]),
-    )
+    pairs = list(zip(bars, told.rooms[0].bars, strict=True))
+    shown, said = next(pair for pair in pairs if pair[0].starts_on <= day < pair[0].ends_on)
     stays = _stays_of(who, room_id, day)
     return render_template(
         "reports/board_room.html",
@@ -164,7 +157,7 @@ def board_room(room_id: int) -> str:
         house=house,
         facts=facts,
         hazard=told.hazard,
-        bars=list(zip(bars, told.rooms[0].bars, strict=True)),
+        bars=pairs,
         shown=shown,
         said=said,
         day=day,
@@ -200,6 +193,11 @@ NO_GROUP = "-"
 """The group of households that have none, in an address."""
 
 
+def _given(*names: str) -> dict[str, str]:
+    """What the address says for these names, to be said again in another."""
+    return {name: request.args[name] for name in names if name in request.args}
+
+
 def _typed(name: str) -> str:
     """A text of the address; one that no keyboard types asks for nothing."""
     try:
@@ -221,7 +219,9 @@ def _remember(who: Actor, asked: Asked) -> None:
     """Keep what was asked for with the session; another person on the same machine does not get it."""
     kept = KEPT[:3] if asked.is_week else KEPT
     query = {name: value for name in kept if (value := request.args.get(name, "")[:40])}
-    session[_SESSION] = {"user": who.user_id, "query": query, "week": asked.is_week}
+    kept_now = {"user": who.user_id, "query": query, "week": asked.is_week}
+    if session.get(_SESSION) != kept_now:
+        session[_SESSION] = kept_now
 
 
 def _remembered(who: Actor, house: str | None) -> dict[str, str]:
@@ -252,8 +252,6 @@ def _frame(asked: Asked) -> dict[str, Any]:
         "days": [asked.first + timedelta(days=number) for number in range(asked.days)],
         "before": asked.first - timedelta(days=asked.days),
         "today": clock.today(),
-        "looks": look_labels(),
-        "flags": flag_labels(),
     }
 
 
@@ -277,9 +275,7 @@ def _more_url(page: Page) -> str | None:
     """The address of the next houses; one shown alone is not followed by others."""
     if page.page >= page.pages or page.per_page == 1:
         return None
-    query = request.args.to_dict()
-    query.pop("house", None)
-    return _address({**query, "page": page.page + 1})
+    return _address({**_given(*KEPT, "per_page"), "page": page.page + 1})
 
 
 def _sums(groups: list[Group]) -> list[tuple[Look, str, int]]:

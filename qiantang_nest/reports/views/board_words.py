@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
+
+from flask_babel import get_locale
 
 from qiantang_nest.core import clock
 from qiantang_nest.core.i18n import _
@@ -88,47 +91,54 @@ class ShownHouse:
     rooms: list[ShownRoom]
 
 
+@cache
+def _sentences(_locale: str) -> tuple[dict[str, str], dict[Barred, str]]:
+    """The sentences of a board in the language of the request, looked up once a language."""
+    sentences: dict[str, str] = {
+        "comma": _("，"),
+        "spoken": _("%(room)s，%(first)s 至 %(last)s，%(words)s"),
+        "rooms": _("%(n)s 间"),
+        "beds": _("%(n)s床"),
+        "pick": _("选 %(house)s %(room)s"),
+        "hazards": _("隐患 %(n)s 处"),
+        "idle": _("空 %(n)s 天"),
+        "unlisted": _("未上架"),
+        "closed": _("%(reason)s，到 %(day)s"),
+        "no_reason": _("停用"),
+        "held": _("%(name)s 锁到 %(when)s"),
+        "somebody": _("企业"),
+        "expected": _("%(name)s，%(n)s 人等着入住"),
+        "drafted": _("%(name)s，等签合同"),
+        "starts": _("%(name)s %(day)s 起租"),
+        "nobody": _("%(name)s 已租，没有人住"),
+        "couple": _("夫妻"),
+        "overstayed": _("%(n)s 人到期没退房"),
+        "overstayed_let": _("%(n)s 人到期没退房，%(name)s 租着"),
+        "ends": _("%(day)s 退房"),
+        "owes_rent": _("欠租 %(n)s 天"),
+        "owes_deposit": _("欠押金 %(n)s 天"),
+        "reports": _("待登记 %(n)s 条"),
+        "leaving": _("%(n)s 人 %(day)s 退房"),
+        "free_beds": _("空 %(n)s 床"),
+        "long_idle": _("空了 %(n)s 天"),
+        "notes": _("记事 %(n)s 条"),
+    }
+    barred: dict[Barred, str] = {
+        Barred.DANGER: _("不能租：危房"),
+        Barred.HAZARD: _("不能租：重大隐患没消除"),
+        Barred.CHECK: _("不能租：没有有效的安全检查"),
+        Barred.PAPERS: _("不能租：没有房屋证明"),
+    }
+    return sentences, barred
+
+
 class BoardWords:
-    """Puts a board into words. A board says the same sentence a thousand times, so each is looked up once."""
+    """Puts a board into words; it says the same sentences a thousand times."""
 
     def __init__(self, *, today: date, now: datetime, last: date, room_path: str) -> None:
         """``last`` is the day after the last one shown; a room's address is ``room_path`` and its id."""
         self._today, self._now, self._last, self._room_path = today, now, last, room_path
-        self._say: dict[str, str] = {
-            "comma": _("，"),
-            "spoken": _("%(room)s，%(first)s 至 %(last)s，%(words)s"),
-            "rooms": _("%(n)s 间"),
-            "beds": _("%(n)s床"),
-            "pick": _("选 %(house)s %(room)s"),
-            "hazards": _("隐患 %(n)s 处"),
-            "idle": _("空 %(n)s 天"),
-            "unlisted": _("未上架"),
-            "closed": _("%(reason)s，到 %(day)s"),
-            "no_reason": _("停用"),
-            "held": _("%(name)s 锁到 %(when)s"),
-            "somebody": _("企业"),
-            "expected": _("%(name)s，%(n)s 人等着入住"),
-            "drafted": _("%(name)s，等签合同"),
-            "starts": _("%(name)s %(day)s 起租"),
-            "nobody": _("%(name)s 已租，没有人住"),
-            "couple": _("夫妻"),
-            "overstayed": _("%(n)s 人到期没退房"),
-            "overstayed_let": _("%(n)s 人到期没退房，%(name)s 租着"),
-            "ends": _("%(day)s 退房"),
-            "owes_rent": _("欠租 %(n)s 天"),
-            "owes_deposit": _("欠押金 %(n)s 天"),
-            "reports": _("待登记 %(n)s 条"),
-            "leaving": _("%(n)s 人 %(day)s 退房"),
-            "free_beds": _("空 %(n)s 床"),
-            "long_idle": _("空了 %(n)s 天"),
-            "notes": _("记事 %(n)s 条"),
-        }
-        self._barred: dict[Barred, str] = {
-            Barred.DANGER: _("不能租：危房"),
-            Barred.HAZARD: _("不能租：重大隐患没消除"),
-            Barred.CHECK: _("不能租：没有有效的安全检查"),
-            Barred.PAPERS: _("不能租：没有房屋证明"),
-        }
+        self._say, self._barred = _sentences(str(get_locale()))
 
     def house(self, house: House) -> ShownHouse:
         """A house with its rows."""
