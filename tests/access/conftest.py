@@ -98,7 +98,12 @@ class Site:
         try:
             return client.open(url, method=method, data=data, headers=headers, buffered=True)
         finally:
-            if not keep:
+            # A request may leave savepoints of its own open inside: they would pile up.
+            while (inner := self.connection.get_nested_transaction()) not in (point, None):
+                inner.rollback()
+            if keep:
+                point.commit()
+            else:
                 point.rollback()
 
     def _cookie(self, role: str, url: str) -> str:
