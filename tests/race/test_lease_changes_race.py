@@ -24,7 +24,7 @@ from qiantang_nest.bookings.services.change_booking import answer_change, ask_ch
 from qiantang_nest.bookings.services.hold_rooms import RoomsGone, hold_rooms
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import Busy, WrongState
+from qiantang_nest.core.errors import Busy, InvalidValue, WrongState
 from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Enterprise
@@ -99,7 +99,7 @@ class Scene:
                     now=NOW,
                 )
                 return change.state
-        except (RoomTaken, WrongState):
+        except (RoomTaken, WrongState, InvalidValue):  # whoever wanted a later end finds an earlier one made
             return "refused"
         except Busy:
             return "busy"
