@@ -16,9 +16,13 @@ from qiantang_nest.accounts.queries import user_by_phone
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.billing.services import run_bills
 from qiantang_nest.billing.services.issue_bills import Issued, batches_by_street, plan_batches
+from qiantang_nest.bookings.queries.holds import times_on
+from qiantang_nest.bookings.queries.waiting import anybody_waits
+from qiantang_nest.bookings.services.hold_jobs import BATCH, HOLD_JOBS
+from qiantang_nest.bookings.services.waiting import serve_waiting
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
-from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.db import db, lock_villages, transaction
 from qiantang_nest.core.errors import Busy, DomainError
 from qiantang_nest.core.identifiers import check_mobile
 from qiantang_nest.core.invariants import broken_invariants, read_checks
@@ -27,16 +31,21 @@ from qiantang_nest.core.web import settings
 from qiantang_nest.demo.district import build_district, is_empty
 from qiantang_nest.demo.logins import logins
 from qiantang_nest.demo.today import PICTURED_SCALE, hang_pictures, put_in_the_air
+from qiantang_nest.enterprises.services import Asked, ask_routes
+from qiantang_nest.geography.gateways import OsrmGateway, RoutingGateway
 from qiantang_nest.geography.queries import streets, village_codes_in
 from qiantang_nest.geography.services import load_places
 from qiantang_nest.housing.services import apply_capacity_rule
 from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
+from qiantang_nest.notifications.rules import wait_after
 from qiantang_nest.notifications.services import drop_old_items, send_due
 from qiantang_nest.reports.services import KEPT_DAYS, refresh_days
 
 log = logging.getLogger("qiantang_nest")
 
 TIDY_EVERY = timedelta(minutes=10)
+JOBS_EVERY = timedelta(minutes=1)
+ROUTES_EVERY = timedelta(seconds=30)
 
 
 def _sms_gateway() -> SmsGateway:
@@ -44,6 +53,31 @@ def _sms_gateway() -> SmsGateway:
     if settings().production:
         raise click.ClickException("SMS_GATEWAY=console prints codes to the log: for development only")
     return ConsoleGateway()
+
+
+def _routing_gateway() -> RoutingGateway | None:
+    """The district's routing service, if it has one."""
+    return OsrmGateway(settings().routing_url) if settings().routing_url else None
+
+
+class Routes:
+    """The worker's side of asking for routes: only when nothing is to be sent, and less often if it fails."""
+
+    def __init__(self, gateway: RoutingGateway | None) -> None:
+        self._gateway = gateway
+        self._failures = 0
+        self._next = clock.now()
+
+    def turn(self) -> bool:
+        """Ask for one worksite, if one is due and it is time; whether there may be another at once."""
+        now = clock.now()
+        if self._gateway is None or now < self._next:
+            return False
+        asked = ask_routes(now=now, gateway=self._gateway)
+        self._failures = self._failures + 1 if asked is Asked.FAILED else 0
+        if asked is not Asked.ANSWERED:
+            self._next = now + (wait_after(self._failures) if self._failures else ROUTES_EVERY)
+        return asked is Asked.ANSWERED
 
 
 def _tidy() -> None:
@@ -56,6 +90,28 @@ def _tidy() -> None:
     ):
         with transaction():
             drop(now=clock.now())
+
+
+def _run_hold_jobs() -> None:
+    """What time does to holds; each job in a transaction of its own, again while it finds a full batch."""
+    for job in HOLD_JOBS:
+        done = BATCH
+        while done == BATCH:
+            with transaction():
+                done = job(now=clock.now())
+    _offer_freed_rooms()
+
+
+def _offer_freed_rooms() -> None:
+    """The waiting list, a street at a time: its villages are locked no longer than it takes to offer."""
+    now, today = clock.now(), clock.today()
+    if not anybody_waits(now, today):
+        return
+    for street in streets():
+        with transaction():
+            codes = village_codes_in(street.code)
+            lock_villages(codes)
+            serve_waiting(village_codes=codes, times=times_on(today), now=now)
 
 
 def register(app: Flask) -> None:
@@ -97,12 +153,12 @@ def register(app: Flask) -> None:
 
     @app.cli.command("worker")
     def worker() -> None:
-        """Send what is due, every second, until SIGTERM; now and then forget what has ended."""
-        gateway = _sms_gateway()
+        """Send what is due, every second, until SIGTERM; in pauses ask for routes, forget what has ended."""
+        gateway, routes = _sms_gateway(), Routes(_routing_gateway())
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_caught: stop.set())
-        tidied_at = clock.now() - TIDY_EVERY
+        tidied_at, jobs_at = clock.now() - TIDY_EVERY, clock.now() - JOBS_EVERY
         while not stop.is_set():
             try:
                 if tidied_at <= clock.now() - TIDY_EVERY:
@@ -110,16 +166,24 @@ def register(app: Flask) -> None:
                     _tidy()
                     with transaction():
                         apply_capacity_rule(today=clock.today(), actor=SYSTEM)
-                tried = send_due(now=clock.now(), gateway=gateway)
+                if jobs_at <= clock.now() - JOBS_EVERY:
+                    jobs_at = clock.now()
+                    _run_hold_jobs()
+                busy = send_due(now=clock.now(), gateway=gateway) > 0 or routes.turn()
             except (SQLAlchemyError, Busy) as error:
                 log.warning("worker: %s, trying again", type(error).__name__)
-                tried = 0
+                busy = False
                 stop.wait(5)
             finally:
                 # Each tick starts on a fresh connection check and holds none while it waits.
                 db.session.remove()
-            if not tried:
+            if not busy:
                 stop.wait(1)
+
+    @app.cli.command("hold-jobs")
+    def hold_jobs() -> None:
+        """Remind, hand silence to clerks, sweep expired holds; the worker does it every minute."""
+        _run_hold_jobs()
 
     @app.cli.command("load-places")
     def load_places_command() -> None:

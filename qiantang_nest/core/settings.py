@@ -20,11 +20,12 @@ class Settings:
     hash_key: bytes
     secret_key_fallbacks: tuple[str, ...] = ()
     sms_gateway: str = "console"
+    routing_url: str = ""
+    """Where a routing service answers tables; empty: the straight line counts."""
     secure_cookies: bool = False
     trusted_hosts: tuple[str, ...] = ()
     proxies: int = 0
     clock_start: datetime | None = None
-    hold_hours: int = 48
     max_upload_mb: int = 64
     operator_name: str = ""
     operator_contact: str = ""

@@ -3,14 +3,23 @@
 from datetime import date
 from typing import Any
 
-from wtforms import BooleanField, FloatField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    FloatField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import TelInput
 
-from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice
+from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice, given
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.core.identifiers import IdKind, check_phone, check_uscc
-from qiantang_nest.enterprises.rules import WorkerRow, check_worker
+from qiantang_nest.enterprises.rules import LONGEST_WISH, Shift, WorkerRow, check_worker
+from qiantang_nest.geography.rules import LatLon
 
 
 def _text(label: Any, message: Any, most: int, *, least: int = 2, **attributes: Any) -> StringField:
@@ -90,6 +99,24 @@ class WorksiteForm(BaseForm):
     shifts = StringField(_l("班次"), [Length(max=100)], render_kw={"maxlength": 100})
 
 
+class StopForm(BaseForm):
+    """Where a shuttle calls, and how long it takes from there."""
+
+    name = _text(_l("站点名称"), _l("请给站点起个名，比如同一村村口"), 30)
+    lat = _latitude()
+    lon = _longitude()
+    ride_minutes = IntegerField(
+        _l("坐到厂门口几分钟"),
+        [Optional(), NumberRange(1, 120, _l("请写 1 到 120 之间的分钟数，不清楚就空着"))],
+        render_kw={"inputmode": "numeric"},
+    )
+
+    @property
+    def point(self) -> LatLon:
+        """The stop's place; call it on a valid form."""
+        return LatLon(given(self.lat), given(self.lon))
+
+
 class WorkerForm(BaseForm):
     """One worker; what only an ID card tells is read from its number."""
 
@@ -118,6 +145,13 @@ class WorkerForm(BaseForm):
     is_local = BooleanField(_l("本地户籍，不用报流动人口登记"))
     couple_id_number = StringField(_l("配偶的证件号"), [Length(max=60)], render_kw={"autocomplete": "off"})
 
+    shift = RadioField(
+        _l("班次"),
+        choices=[SelectChoice(Shift.DAY.value, _l("白班")), SelectChoice(Shift.NIGHT.value, _l("夜班"))],
+        default=Shift.DAY.value,
+    )
+    wish_group = StringField(_l("同住组"), [Length(max=LONGEST_WISH)])
+    ground_floor = BooleanField(_l("要住一楼"))
     no_couple = BooleanField(_l("不再按夫妻安排"))
 
     def row(self, today: date) -> WorkerRow:
@@ -133,6 +167,9 @@ class WorkerForm(BaseForm):
             born_on=self.born_on.data,
             is_local=self.is_local.data,
             couple_id_number=self.couple_id_number.data or "",
+            shift=Shift(self.shift.data),
+            wish_group=self.wish_group.data or "",
+            ground_floor=self.ground_floor.data,
         )
 
 

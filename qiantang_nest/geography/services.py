@@ -1,20 +1,22 @@
-"""Loading the official divisions, and moving a village's point."""
+"""Loading the official divisions, moving a village's point, and setting the figures for the way to work."""
 
 import csv
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.dialects.postgresql import insert
 
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.dated_rules import add_rule
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import check_phone
-from qiantang_nest.geography.models import DivisionUnit, Street, Village
+from qiantang_nest.geography.models import CommuteSetting, DivisionUnit, Street, Village
 from qiantang_nest.geography.queries import DATA, outline
 from qiantang_nest.geography.rules import LatLon, inside, village_points
 
@@ -151,4 +153,35 @@ def set_office_phone(*, village: Village, phone: str, actor: Actor) -> None:
         entity="village",
         entity_id=int(village.code),
         changes={"from": before, "to": village.office_phone},
+    )
+
+
+def set_commute_rule(
+    *,
+    detour: Decimal,
+    walk_kmh: Decimal,
+    ebike_kmh: Decimal,
+    shuttle_kmh: Decimal,
+    basis: str,
+    effective_on: date,
+    today: date,
+    actor: Actor,
+) -> CommuteSetting:
+    """Set detour and speeds from a day on, with what they rest on. Minutes are never stored: nothing to redo.
+
+    Raises:
+        InvalidValue: a day in the past, or one that already has figures.
+    """
+    return add_rule(
+        CommuteSetting(
+            detour=detour,
+            walk_kmh=walk_kmh,
+            ebike_kmh=ebike_kmh,
+            shuttle_kmh=shuttle_kmh,
+            basis=basis,
+            effective_on=effective_on,
+        ),
+        action="geography.set_commute_rule",
+        today=today,
+        actor=actor,
     )

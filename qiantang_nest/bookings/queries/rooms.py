@@ -56,6 +56,7 @@ class FoundRoom:
     beds: int
     features: tuple[str, ...]
     rent_fen: int
+    direct: bool
     place: LatLon
     photo: str | None
 
@@ -95,6 +96,7 @@ def find_rooms(
             beds=row.beds,
             features=tuple(row.features),
             rent_fen=row.rent_fen,
+            direct=row.direct,
             place=LatLon(row.lat, row.lon),
             photo=row.photo,
         )
@@ -200,7 +202,7 @@ def _list_sql(shape: _Shape) -> Select[Any]:
         house,
         offer,
         *(offer.c.id, offer.c.village_code, offer.c.label, offer.c.floor, offer.c.usable_m2, offer.c.beds),
-        *(offer.c.features, offer.c.rent_fen, house.c.lat, house.c.lon, photo.label("photo")),
+        *(offer.c.features, offer.c.rent_fen, offer.c.direct, house.c.lat, house.c.lon, photo.label("photo")),
     )
 
 
@@ -212,7 +214,7 @@ def _candidates_sql(shape: _Shape) -> Select[Any]:
         house,
         offer,
         *(offer.c.id, house.c.id, house.c.owner_id, offer.c.village_code, offer.c.label, offer.c.beds),
-        *(offer.c.listing_id, offer.c.rent_fen, house.c.far),
+        *(offer.c.listing_id, offer.c.rent_fen, offer.c.direct, house.c.far),
     )
 
 
@@ -221,7 +223,7 @@ def _picked_sql() -> Select[Any]:
     return (
         select(
             *(Room.id, Room.house_id, House.owner_id, Room.village_code, Room.label, Room.beds),
-            *(Listing.id, Listing.rent_fen, _FAR),
+            *(Listing.id, Listing.rent_fen, Listing.direct, _FAR),
         )
         .join(House, House.id == Room.house_id)
         .join(Listing, Listing.room_id == Room.id)
@@ -263,7 +265,7 @@ def _offers_of(house: Subquery, shape: _Shape) -> LateralFromClause:
     return (
         select(
             *(Room.id, Room.village_code, Room.label, Room.floor, Room.usable_m2, Room.beds, Room.features),
-            *(Listing.id.label("listing_id"), Listing.rent_fen),
+            *(Listing.id.label("listing_id"), Listing.rent_fen, Listing.direct),
         )
         .join(Listing, Listing.room_id == Room.id)
         .where(Room.house_id == house.c.id, *_takeable(shape))

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
 from qiantang_nest.bookings.forms import TakeForm
+from qiantang_nest.bookings.queries.holds import times_on
 from qiantang_nest.bookings.queries.rooms import (
     FoundRoom,
     VillageCount,
@@ -28,6 +29,7 @@ from qiantang_nest.core.web import actor_or_none, number_from_query
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import outline_geojson, village_by_code
 from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes
+from qiantang_nest.geography.views import commute_rule
 from qiantang_nest.housing.queries import photos_of
 
 ROOMS_A_PAGE = 20
@@ -163,7 +165,9 @@ def _room_line(question: Question, room: FoundRoom, picked: list[int]) -> RoomLi
     if name is None:
         village = village_by_code(room.village_code)
         name = village.name if village else ""
-    return RoomLine(room, name, metres, commute_minutes(metres, TravelMode.EBIKE), room.id in picked)
+    return RoomLine(
+        room, name, metres, commute_minutes(metres, TravelMode.EBIKE, commute_rule()), room.id in picked
+    )
 
 
 def _villages_around(question: Question) -> VillagesAround:
@@ -186,7 +190,7 @@ def _villages_around(question: Question) -> VillagesAround:
             upto += 1
             if village.code in counts:
                 metres = question.metres_to(LatLon(village.lat, village.lon))
-                minutes = commute_minutes(metres, TravelMode.EBIKE)
+                minutes = commute_minutes(metres, TravelMode.EBIKE, commute_rule())
                 lines.append(VillageLine(village, counts[village.code], minutes))
             if len(lines) == VILLAGES_A_PAGE:
                 break
@@ -257,6 +261,7 @@ def room(room_id: int) -> str | Response:
         village=village,
         layout=layout(),
         photos=[photo for photo in photos_of([shown.house_id]) if photo.room_id in (None, shown.id)],
+        times=times_on(clock.today()),
         taken=taken_periods(shown.id, clock.today(), clock.now()),
         may_hold=may_hold(),
     )

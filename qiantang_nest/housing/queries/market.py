@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select
 
+from qiantang_nest.core.dated_rules import rule_on
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import (
     CapacityRule,
@@ -39,12 +40,7 @@ class Capacity:
 
 def capacity_on(day: date) -> Capacity:
     """The rule in force: the newest whose day has come, else the figures of 若干规定 art. 14."""
-    found = db.session.execute(
-        select(CapacityRule)
-        .where(CapacityRule.effective_on <= day)
-        .order_by(CapacityRule.effective_on.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    found = rule_on(CapacityRule, day)
     if found is None:
         return Capacity(DEFAULT_CAP, DEFAULT_M2_PER_PERSON)
     return Capacity(int(found.cap), found.m2_per_person, found.basis, found.effective_on)
