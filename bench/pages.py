@@ -20,6 +20,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from bench import bare
 from bench.board import board_rows
 from bench.district import TODAY, District
+from bench.holds import first_gate
 from bench.measure import Result, interleaved
 from bench.people import person
 from qiantang_nest.accounts.rules import Role
@@ -34,7 +35,7 @@ from qiantang_nest.reports.rules import first_of_trend
 
 STREET = "330114003"
 STARTS_ON, LAST_ON = TODAY + timedelta(days=8), TODAY + timedelta(days=189)
-SQUEEZE, METRES_PER_UNIT = 0.8635, 111_200
+METRES_PER_UNIT = 111_200
 ROUNDS = 40
 TARGET = 2.0
 
@@ -54,7 +55,7 @@ def measure_pages(district: District) -> Iterator[Result]:
 
 def _search(app: Flask, connection: Connection) -> Times:
     """An employer looks for half a year: the nearest rooms, the villages around and their counts, the map."""
-    enterprise, near = _firm(connection)
+    enterprise, near = first_gate(connection)
     binds = _binds(near)
     cookie = person(app, Role.EMPLOYER_STAFF, str(enterprise)).cookie
     with _page(app, f"/rooms?starts_on={STARTS_ON}&last_on={LAST_ON}", cookie) as page:
@@ -75,7 +76,7 @@ def _search(app: Flask, connection: Connection) -> Times:
 
 def _village_counts(app: Flask, connection: Connection) -> Times:
     """Free rooms, beds and lowest rent of each of the district's 59 villages."""
-    _enterprise, near = _firm(connection)
+    _enterprise, near = first_gate(connection)
     villages = _official_villages(connection)
     binds = {**_binds(near), "villages": villages}
     area, days = SearchArea(near, (), DEFAULT_REACH_M), {"starts_on": STARTS_ON, "ends_on": binds["ends_on"]}
@@ -156,15 +157,6 @@ _CASES: dict[str, Callable[[Flask, Connection], Times | None]] = {
 }
 
 
-def _firm(connection: Connection) -> tuple[int, LatLon]:
-    """The first employer, who stands in the first zone at any scale, and its gate."""
-    row = connection.execute(
-        "SELECT enterprise_id, lat, lon FROM worksite ORDER BY enterprise_id LIMIT 1"
-    ).fetchone()
-    assert row is not None
-    return row[0], LatLon(row[1], row[2])
-
-
 def _official_villages(connection: Connection) -> list[str]:
     rows = connection.execute("SELECT code FROM village WHERE street_code <= '330114007' ORDER BY code")
     return [row[0] for row in rows]
@@ -175,8 +167,7 @@ def _binds(near: LatLon) -> dict[str, Any]:
         "starts_on": STARTS_ON,
         "ends_on": LAST_ON + timedelta(days=1),
         "now": clock.now(),
-        "x": near.lon * SQUEEZE,
-        "y": near.lat,
+        **bare.point(near),
         "reach": DEFAULT_REACH_M / METRES_PER_UNIT,
     }
 

@@ -18,8 +18,7 @@ from qiantang_nest.core.period import Period
 from qiantang_nest.core.web import actor_or_none
 from qiantang_nest.enterprises.models import Worksite
 from qiantang_nest.enterprises.queries import open_worksites
-from qiantang_nest.geography.models import Village
-from qiantang_nest.geography.queries import DISTRICT, villages_in
+from qiantang_nest.geography.queries import VillagePoint, village_points
 from qiantang_nest.geography.rules import Crs, LatLon, TravelMode, flat_m, geodesic_m, parse_point, reach_m
 from qiantang_nest.geography.views import commute_rule
 
@@ -36,7 +35,7 @@ class Question:
     period: Period
     near_name: str
     worksite: Worksite | None
-    villages: Sequence[Village]
+    villages: Sequence[VillagePoint]
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -48,11 +47,11 @@ class Question:
         return geodesic_m(self.area.near, place)
 
 
-def all_villages() -> Sequence[Village]:
+def all_villages() -> Sequence[VillagePoint]:
     """The district's villages; a request that needs them again reads them once."""
     if "villages" not in g:
-        g.villages = villages_in(DISTRICT)
-    found: Sequence[Village] = g.villages
+        g.villages = village_points()
+    found: Sequence[VillagePoint] = g.villages
     return found
 
 
@@ -132,7 +131,7 @@ def _reach(form: SearchForm) -> float | None:
 
 
 def _near(
-    form: SearchForm, villages: Sequence[Village], chosen: Sequence[Village]
+    form: SearchForm, villages: Sequence[VillagePoint], chosen: Sequence[VillagePoint]
 ) -> tuple[LatLon, str, Worksite | None]:
     """Where distances are counted from: the place typed, else the worksite, else the area's middle."""
     if form.place.data:
@@ -149,7 +148,7 @@ def _near(
     return DISTRICT_CENTRE, _("钱塘中心"), None
 
 
-def _named_place(text: str, villages: Sequence[Village]) -> tuple[LatLon, str]:
+def _named_place(text: str, villages: Sequence[VillagePoint]) -> tuple[LatLon, str]:
     """A point by its name or its coordinates. Raises InvalidValue with the nearest guesses."""
     places = {village.street.name: LatLon(village.street.lat, village.street.lon) for village in villages}
     places |= {village.name: LatLon(village.lat, village.lon) for village in villages}

@@ -26,8 +26,7 @@ from qiantang_nest.core import clock, svgmap
 from qiantang_nest.core.access import public
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor_or_none, number_from_query
-from qiantang_nest.geography.models import Village
-from qiantang_nest.geography.queries import outline_geojson, village_by_code
+from qiantang_nest.geography.queries import VillagePoint, outline_geojson, village_by_code
 from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes
 from qiantang_nest.geography.views import commute_rule
 from qiantang_nest.housing.queries import photos_of
@@ -56,7 +55,7 @@ class RoomLine:
 class VillageLine:
     """A village beside the map with its free rooms that fit."""
 
-    village: Village
+    village: VillagePoint
     count: VillageCount
     minutes: int
 
