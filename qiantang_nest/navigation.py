@@ -66,6 +66,7 @@ NAVIGATION = {
         ("bookings.demands", _l("用房需求"), "search"),
         ("billing.arrears", _l("欠租"), "receipt"),
         ("housing.capacity", _l("人数标准"), "users"),
+        ("geography.commute", _l("路程标准"), "bike"),
     ],
     Role.SYSTEM_ADMIN: [("accounts.users", _l("账号"), "users")],
     Role.SECURITY_ADMIN: [

@@ -203,6 +203,7 @@ class Permission(StrEnum):
     OCCUPANCY_READ = "reports.read_occupancy"
     OCCUPANCY_EXPORT = "reports.export_occupancy"
     VILLAGE_PLACE = "geography.place_village"
+    COMMUTE_SET = "geography.set_commute"
     # accounts
     MEMBERS_MANAGE = "accounts.manage_members"
     """Invite and remove colleagues of one's own enterprise."""
@@ -318,6 +319,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOUSE_READ,
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,
+            P.COMMUTE_SET,
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,

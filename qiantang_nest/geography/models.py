@@ -1,11 +1,16 @@
-"""The official divisions, and where villages lie."""
+"""The official divisions, where villages lie, and how fast one gets from there to work."""
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.sql import func
 
-from qiantang_nest.core.db import Base
+from qiantang_nest.accounts.models import User
+from qiantang_nest.core.db import Base, refuse_as
+from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.i18n import _l
 
 
 class Street(Base):
@@ -59,3 +64,38 @@ class DivisionUnit(Base):
     kind: Mapped[str]
     name: Mapped[str]
     official_name: Mapped[str]
+
+
+class CommuteSetting(Base):
+    """What the district reckons the way to work by; ``rules.CommuteRule`` has the figures where it says none.
+
+    The newest row whose ``effective_on`` has come is in force.
+    """
+
+    __tablename__ = "commute_setting"
+    __table_args__ = (
+        CheckConstraint("detour BETWEEN 1 AND 3", name="detour_sensible"),
+        CheckConstraint("walk_kmh BETWEEN 2 AND 8", name="walk_sensible"),
+        CheckConstraint("ebike_kmh BETWEEN 5 AND 40", name="ebike_sensible"),
+        CheckConstraint("shuttle_kmh BETWEEN 10 AND 80", name="shuttle_sensible"),
+        CheckConstraint("btrim(basis) <> ''", name="basis_given"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    detour: Mapped[Decimal] = mapped_column(Numeric(3, 2))
+    walk_kmh: Mapped[Decimal] = mapped_column(Numeric(3, 1))
+    ebike_kmh: Mapped[Decimal] = mapped_column(Numeric(3, 1))
+    shuttle_kmh: Mapped[Decimal] = mapped_column(Numeric(3, 1))
+    basis: Mapped[str]
+    effective_on: Mapped[date] = mapped_column(unique=True)
+    set_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    set_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    setter: Mapped[User | None] = relationship()
+
+
+refuse_as(
+    "uq_commute_setting_effective_on",
+    InvalidValue,
+    _l("这一天刚才已经定过一次标准，请看过再定，或者换一天。"),
+)

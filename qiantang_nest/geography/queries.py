@@ -1,18 +1,19 @@
-"""Reads of streets, villages and the district's outline."""
+"""Reads of streets, villages, the district's outline and its figures for the way to work."""
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, select, true
-from sqlalchemy.orm import InstrumentedAttribute, contains_eager
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
 from qiantang_nest.core.db import db
 from qiantang_nest.core.i18n import _
-from qiantang_nest.geography.models import Street, Village
-from qiantang_nest.geography.rules import Outline, outline_from_geojson
+from qiantang_nest.geography.models import CommuteSetting, Street, Village
+from qiantang_nest.geography.rules import DEFAULT_COMMUTE, CommuteRule, Outline, outline_from_geojson
 
 DISTRICT = "330114"
 DATA = Path(__file__).resolve().parent / "data"
@@ -80,6 +81,34 @@ def area_name(scope: str) -> str:
     elif len(scope) == 12:
         found = db.session.get(Village, scope)
     return found.name if found else ""
+
+
+def commute_rule_on(day: date) -> CommuteRule:
+    """The figures in force on a day: the newest set by then, else those of the rulebook."""
+    row = CommuteSetting
+    found = db.session.execute(
+        select(row.detour, row.walk_kmh, row.ebike_kmh, row.shuttle_kmh, row.basis, row.effective_on)
+        .where(row.effective_on <= day)
+        .order_by(row.effective_on.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        return DEFAULT_COMMUTE
+    detour, walk, ebike, shuttle, basis, effective_on = found
+    return CommuteRule(float(detour), float(walk), float(ebike), float(shuttle), basis, effective_on)
+
+
+def commute_settings() -> Sequence[CommuteSetting]:
+    """Every setting ever made, newest first, each with who made it."""
+    return (
+        db.session.execute(
+            select(CommuteSetting)
+            .options(joinedload(CommuteSetting.setter))
+            .order_by(CommuteSetting.effective_on.desc())
+        )
+        .scalars()
+        .all()
+    )
 
 
 @cache

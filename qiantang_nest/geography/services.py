@@ -1,11 +1,13 @@
-"""Loading the official divisions, and moving a village's point."""
+"""Loading the official divisions, moving a village's point, and setting the figures for the way to work."""
 
 import csv
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from qiantang_nest.core import audit
@@ -14,7 +16,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import check_phone
-from qiantang_nest.geography.models import DivisionUnit, Street, Village
+from qiantang_nest.geography.models import CommuteSetting, DivisionUnit, Street, Village
 from qiantang_nest.geography.queries import DATA, outline
 from qiantang_nest.geography.rules import LatLon, inside, village_points
 
@@ -152,3 +154,54 @@ def set_office_phone(*, village: Village, phone: str, actor: Actor) -> None:
         entity_id=int(village.code),
         changes={"from": before, "to": village.office_phone},
     )
+
+
+def set_commute_rule(
+    *,
+    detour: Decimal,
+    walk_kmh: Decimal,
+    ebike_kmh: Decimal,
+    shuttle_kmh: Decimal,
+    basis: str,
+    effective_on: date,
+    today: date,
+    actor: Actor,
+) -> CommuteSetting:
+    """Set detour and speeds from a day on, with what they rest on. Minutes are never stored: nothing to redo.
+
+    Raises:
+        InvalidValue: a day in the past, or one that already has figures.
+    """
+    if effective_on < today:
+        raise InvalidValue(
+            _("路程标准只能从今天或以后起用，不能倒回 %(day)s。", day=effective_on.isoformat())
+        )
+    taken = db.session.execute(select(CommuteSetting.id).where(CommuteSetting.effective_on == effective_on))
+    if taken.first() is not None:
+        raise InvalidValue(_("%(day)s 已经定过一次标准，请换一天。", day=effective_on.isoformat()))
+    setting = CommuteSetting(
+        detour=detour,
+        walk_kmh=walk_kmh,
+        ebike_kmh=ebike_kmh,
+        shuttle_kmh=shuttle_kmh,
+        basis=basis,
+        effective_on=effective_on,
+        set_by=actor.user_id,
+    )
+    db.session.add(setting)
+    db.session.flush()
+    audit.record(
+        actor=actor,
+        action="geography.set_commute_rule",
+        entity="commute_setting",
+        entity_id=setting.id,
+        changes={
+            "detour": str(detour),
+            "walk_kmh": str(walk_kmh),
+            "ebike_kmh": str(ebike_kmh),
+            "shuttle_kmh": str(shuttle_kmh),
+            "basis": basis,
+            "effective_on": effective_on.isoformat(),
+        },
+    )
+    return setting

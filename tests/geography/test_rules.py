@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.geography.rules import (
+    DEFAULT_COMMUTE,
+    CommuteRule,
     Crs,
     LatLon,
     TravelMode,
@@ -156,19 +158,37 @@ def test_flat_distance_is_close_enough_to_order_by() -> None:
 
 
 def test_travel_times() -> None:
-    assert commute_minutes(0, TravelMode.WALK) == 0
-    assert commute_minutes(1000, TravelMode.WALK) == 17
-    assert commute_minutes(5050, TravelMode.EBIKE) == 27
-    assert commute_minutes(5050, TravelMode.SHUTTLE) == 14
+    assert commute_minutes(0, TravelMode.WALK, DEFAULT_COMMUTE) == 0
+    assert commute_minutes(1000, TravelMode.WALK, DEFAULT_COMMUTE) == 17
+    assert commute_minutes(5050, TravelMode.EBIKE, DEFAULT_COMMUTE) == 27
+    assert commute_minutes(5050, TravelMode.SHUTTLE, DEFAULT_COMMUTE) == 14
     for distance in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="distance"):
-            commute_minutes(distance, TravelMode.WALK)
+            commute_minutes(distance, TravelMode.WALK, DEFAULT_COMMUTE)
 
 
-@given(st.integers(0, 240), st.sampled_from(TravelMode))
-def test_what_is_within_reach_takes_no_longer(minutes: int, mode: TravelMode) -> None:
-    assert commute_minutes(reach_m(minutes, mode), mode) == minutes
-    assert commute_minutes(reach_m(minutes, mode) + 5, mode) == minutes + 1
+def test_between_the_centres_of_two_streets() -> None:
+    """The rulebook's vector: 河庄 to 义蓬, 5,050 m straight."""
+    straight = flat_m(HEZHUANG, YIPENG)
+    assert straight == pytest.approx(5050, abs=1)
+    assert [commute_minutes(straight, mode, DEFAULT_COMMUTE) for mode in TravelMode] == [83, 27, 14]
+    slower = CommuteRule(detour=1.5, walk_kmh=4, ebike_kmh=20, shuttle_kmh=25)
+    assert [commute_minutes(straight, mode, slower) for mode in TravelMode] == [114, 23, 19]
+
+
+RULES = st.builds(
+    CommuteRule,
+    detour=st.floats(1, 3),
+    walk_kmh=st.floats(2, 8),
+    ebike_kmh=st.floats(5, 40),
+    shuttle_kmh=st.floats(10, 80),
+)
+
+
+@given(st.integers(0, 240), st.sampled_from(TravelMode), RULES)
+def test_what_is_within_reach_takes_no_longer(minutes: int, mode: TravelMode, rule: CommuteRule) -> None:
+    assert commute_minutes(reach_m(minutes, mode, rule), mode, rule) == minutes
+    assert commute_minutes(reach_m(minutes, mode, rule) + 5, mode, rule) == minutes + 1
 
 
 @pytest.mark.parametrize(

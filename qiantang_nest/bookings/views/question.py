@@ -20,6 +20,7 @@ from qiantang_nest.enterprises.queries import open_worksites
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import DISTRICT, villages_in
 from qiantang_nest.geography.rules import Crs, LatLon, TravelMode, flat_m, geodesic_m, parse_point, reach_m
+from qiantang_nest.geography.views import commute_rule
 
 _VILLAGE_SPREAD_M = 3_000
 """How far houses may lie from the village's point: villages that near to a circle may have houses inside."""
@@ -121,7 +122,11 @@ def _reach(form: SearchForm) -> float | None:
     if form.within.data is None:
         return None
     unit = form.unit.data or "km"
-    metres = form.within.data * 1000.0 if unit == "km" else reach_m(form.within.data, TravelMode(unit))
+    metres = (
+        form.within.data * 1000.0
+        if unit == "km"
+        else reach_m(form.within.data, TravelMode(unit), commute_rule())
+    )
     return min(metres, float(MOST_REACH_M))
 
 

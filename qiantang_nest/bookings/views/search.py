@@ -28,6 +28,7 @@ from qiantang_nest.core.web import actor_or_none, number_from_query
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import outline_geojson, village_by_code
 from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes
+from qiantang_nest.geography.views import commute_rule
 from qiantang_nest.housing.queries import photos_of
 
 ROOMS_A_PAGE = 20
@@ -163,7 +164,9 @@ def _room_line(question: Question, room: FoundRoom, picked: list[int]) -> RoomLi
     if name is None:
         village = village_by_code(room.village_code)
         name = village.name if village else ""
-    return RoomLine(room, name, metres, commute_minutes(metres, TravelMode.EBIKE), room.id in picked)
+    return RoomLine(
+        room, name, metres, commute_minutes(metres, TravelMode.EBIKE, commute_rule()), room.id in picked
+    )
 
 
 def _villages_around(question: Question) -> VillagesAround:
@@ -186,7 +189,7 @@ def _villages_around(question: Question) -> VillagesAround:
             upto += 1
             if village.code in counts:
                 metres = question.metres_to(LatLon(village.lat, village.lon))
-                minutes = commute_minutes(metres, TravelMode.EBIKE)
+                minutes = commute_minutes(metres, TravelMode.EBIKE, commute_rule())
                 lines.append(VillageLine(village, counts[village.code], minutes))
             if len(lines) == VILLAGES_A_PAGE:
                 break

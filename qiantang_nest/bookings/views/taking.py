@@ -32,6 +32,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor, settings
 from qiantang_nest.enterprises.queries import enterprise_of
 from qiantang_nest.geography.rules import TravelMode, commute_minutes
+from qiantang_nest.geography.views import commute_rule
 from qiantang_nest.occupancy.models import RoomTaken
 
 
@@ -162,7 +163,10 @@ def _page(
         owners=len({room.owner_id for room in rooms}),
         villages=[(names.get(code, code), owners[code], count) for code, count in per_village.most_common()],
         names=names,
-        minutes=max((commute_minutes(room.far * 111_200, TravelMode.EBIKE) for room in rooms), default=None),
+        minutes=max(
+            (commute_minutes(room.far * 111_200, TravelMode.EBIKE, commute_rule()) for room in rooms),
+            default=None,
+        ),
         expires_at=clock.now() + timedelta(hours=settings().hold_hours),
         hold_hours=settings().hold_hours,
         enterprise=enterprise_of(actor()),

@@ -14,6 +14,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import settings
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import DISTRICT, outline_geojson, villages_in
+from qiantang_nest.geography.views import commute_rule
 from qiantang_nest.reports.queries.home import (
     FREE_ROOMS_KEPT,
     FreeRooms,
@@ -47,7 +48,7 @@ def public_home() -> str:
     """Search from the factory's gate, where there are rooms, the doors, and how the money goes."""
     villages = villages_in(DISTRICT)
     free = _free_rooms(villages)
-    nearest = nearest_with_rooms(villages, free)
+    nearest = nearest_with_rooms(villages, free, commute_rule())
     form = search_form()
     form.within.data, form.unit.data = USUAL_MINUTES, "ebike"
     return render_template(
@@ -111,7 +112,7 @@ def village_phones() -> str:
 @public
 def about() -> str:
     """What this is, how a room gets from a village to a worker, and whose work it stands on."""
-    return render_template("reports/about.html", hold_hours=settings().hold_hours)
+    return render_template("reports/about.html", hold_hours=settings().hold_hours, rule=commute_rule())
 
 
 @blueprint.get("/accessibility")
