@@ -74,6 +74,7 @@ class Config(Settings):
             field_keys=_field_keys(keys["field_keys"]),
             hash_key=_hex_key("HASH_KEY", keys["hash_key"]),
             sms_gateway=gateway,
+            routing_url=_routing_url(env),
             secure_cookies=_flag(env, "SECURE_COOKIES", default=production),
             trusted_hosts=hosts,
             proxies=_number(env, "PROXIES", default=0, low=0, high=5),
@@ -165,6 +166,16 @@ def _field_keys(value: str) -> dict[int, bytes]:
             raise ConfigError("FIELD_KEYS: expected 1:<64 hexadecimal digits>[,2:…], newest number last")
         keys[int(number)] = _hex_key("FIELD_KEYS", key)
     return keys
+
+
+def _routing_url(env: Mapping[str, str]) -> str:
+    url = env.get("ROUTING_URL", "").strip()
+    if url and not (url.startswith(("http://", "https://")) and "{profile}" in url):
+        raise ConfigError(
+            "ROUTING_URL: expected http(s)://…{profile}…, where {profile} becomes foot or bike, such as"
+            " http://routes.internal/{profile}/table/v1/{profile}"
+        )
+    return url
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

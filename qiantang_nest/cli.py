@@ -27,16 +27,20 @@ from qiantang_nest.core.web import settings
 from qiantang_nest.demo.district import build_district, is_empty
 from qiantang_nest.demo.logins import logins
 from qiantang_nest.demo.today import PICTURED_SCALE, hang_pictures, put_in_the_air
+from qiantang_nest.enterprises.services import Asked, ask_routes
+from qiantang_nest.geography.gateways import OsrmGateway, RoutingGateway
 from qiantang_nest.geography.queries import streets, village_codes_in
 from qiantang_nest.geography.services import load_places
 from qiantang_nest.housing.services import apply_capacity_rule
 from qiantang_nest.notifications.gateways import ConsoleGateway, SmsGateway
+from qiantang_nest.notifications.rules import wait_after
 from qiantang_nest.notifications.services import drop_old_items, send_due
 from qiantang_nest.reports.services import KEPT_DAYS, refresh_days
 
 log = logging.getLogger("qiantang_nest")
 
 TIDY_EVERY = timedelta(minutes=10)
+ROUTES_EVERY = timedelta(seconds=30)
 
 
 def _sms_gateway() -> SmsGateway:
@@ -44,6 +48,31 @@ def _sms_gateway() -> SmsGateway:
     if settings().production:
         raise click.ClickException("SMS_GATEWAY=console prints codes to the log: for development only")
     return ConsoleGateway()
+
+
+def _routing_gateway() -> RoutingGateway | None:
+    """The district's routing service, if it has one."""
+    return OsrmGateway(settings().routing_url) if settings().routing_url else None
+
+
+class Routes:
+    """The worker's side of asking for routes: only when nothing is to be sent, and less often if it fails."""
+
+    def __init__(self, gateway: RoutingGateway | None) -> None:
+        self._gateway = gateway
+        self._failures = 0
+        self._next = clock.now()
+
+    def turn(self) -> bool:
+        """Ask for one worksite, if one is due and it is time; whether there may be another at once."""
+        now = clock.now()
+        if self._gateway is None or now < self._next:
+            return False
+        asked = ask_routes(now=now, gateway=self._gateway)
+        self._failures = self._failures + 1 if asked is Asked.FAILED else 0
+        if asked is not Asked.ANSWERED:
+            self._next = now + (wait_after(self._failures) if self._failures else ROUTES_EVERY)
+        return asked is Asked.ANSWERED
 
 
 def _tidy() -> None:
@@ -97,8 +126,8 @@ def register(app: Flask) -> None:
 
     @app.cli.command("worker")
     def worker() -> None:
-        """Send what is due, every second, until SIGTERM; now and then forget what has ended."""
-        gateway = _sms_gateway()
+        """Send what is due, every second, until SIGTERM; in pauses ask for routes, forget what has ended."""
+        gateway, routes = _sms_gateway(), Routes(_routing_gateway())
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_caught: stop.set())
@@ -110,15 +139,15 @@ def register(app: Flask) -> None:
                     _tidy()
                     with transaction():
                         apply_capacity_rule(today=clock.today(), actor=SYSTEM)
-                tried = send_due(now=clock.now(), gateway=gateway)
+                busy = send_due(now=clock.now(), gateway=gateway) > 0 or routes.turn()
             except (SQLAlchemyError, Busy) as error:
                 log.warning("worker: %s, trying again", type(error).__name__)
-                tried = 0
+                busy = False
                 stop.wait(5)
             finally:
                 # Each tick starts on a fresh connection check and holds none while it waits.
                 db.session.remove()
-            if not tried:
+            if not busy:
                 stop.wait(1)
 
     @app.cli.command("load-places")

@@ -14,7 +14,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.bookings.models import Booking, BookingLease, Hold, HoldRoom
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
-from qiantang_nest.enterprises.models import Enterprise, Worker, Worksite
+from qiantang_nest.enterprises.models import Enterprise, ShuttleStop, Worker, Worksite
 from qiantang_nest.geography.models import Street, Village
 from qiantang_nest.housing.models import House, HouseDocument, Inspection, Listing, Owner, ProxyConsent, Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, Stay
@@ -196,6 +196,18 @@ def make_worksite(enterprise: Enterprise, **fields: Any) -> Worksite:
         **fields,
     }
     return add(Worksite(enterprise_id=enterprise.id, **values))
+
+
+def make_stop(worksite: Worksite, **fields: Any) -> ShuttleStop:
+    """A stop of the worksite's shuttle, ten minutes from the gate."""
+    values: dict[str, Any] = {
+        "name": f"村口{next(_serial)}",
+        "lat": 30.301,
+        "lon": 120.462,
+        "ride_minutes": 10,
+        **fields,
+    }
+    return add(ShuttleStop(worksite_id=worksite.id, **values))
 
 
 def make_worker(enterprise: Enterprise, sex: str = "M", **fields: Any) -> Worker:

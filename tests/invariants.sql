@@ -295,3 +295,16 @@ JOIN lease_signature AS s ON s.lease_id = l.id
 GROUP BY l.id
 HAVING bool_or(s.document_sha256 IS DISTINCT FROM l.document_sha256)
     OR (l.state = 'drafted') <> (count(*) < 2);
+
+-- way to work ------------------------------------------------------------------------------------------------
+
+-- name: W1 a way that was told to a stop is kept with the stop's own worksite
+SELECT m.id AS routed_minutes_id
+FROM routed_minutes AS m
+JOIN shuttle_stop AS s ON s.id = m.stop_id
+WHERE s.worksite_id <> m.worksite_id;
+
+-- name: W1 a worksite of which ways are known says when it was told of them
+SELECT w.id AS worksite_id
+FROM worksite AS w
+WHERE w.routes_told_at IS NULL AND EXISTS (SELECT FROM routed_minutes AS m WHERE m.worksite_id = w.id);

@@ -20,6 +20,8 @@ class Settings:
     hash_key: bytes
     secret_key_fallbacks: tuple[str, ...] = ()
     sms_gateway: str = "console"
+    routing_url: str = ""
+    """Where a routing service answers tables; empty: the straight line counts."""
     secure_cookies: bool = False
     trusted_hosts: tuple[str, ...] = ()
     proxies: int = 0

@@ -3,14 +3,23 @@
 from datetime import date
 from typing import Any
 
-from wtforms import BooleanField, FloatField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    FloatField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from wtforms.widgets import TelInput
 
-from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice
+from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice, given
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.core.identifiers import IdKind, check_phone, check_uscc
 from qiantang_nest.enterprises.rules import WorkerRow, check_worker
+from qiantang_nest.geography.rules import LatLon
 
 
 def _text(label: Any, message: Any, most: int, *, least: int = 2, **attributes: Any) -> StringField:
@@ -88,6 +97,24 @@ class WorksiteForm(BaseForm):
     lat = _latitude()
     lon = _longitude()
     shifts = StringField(_l("班次"), [Length(max=100)], render_kw={"maxlength": 100})
+
+
+class StopForm(BaseForm):
+    """Where a shuttle calls, and how long it takes from there."""
+
+    name = _text(_l("站点名称"), _l("请给站点起个名，比如同一村村口"), 30)
+    lat = _latitude()
+    lon = _longitude()
+    ride_minutes = IntegerField(
+        _l("坐到厂门口几分钟"),
+        [Optional(), NumberRange(1, 120, _l("请写 1 到 120 之间的分钟数，不清楚就空着"))],
+        render_kw={"inputmode": "numeric"},
+    )
+
+    @property
+    def point(self) -> LatLon:
+        """The stop's place; call it on a valid form."""
+        return LatLon(given(self.lat), given(self.lon))
 
 
 class WorkerForm(BaseForm):

@@ -1,4 +1,4 @@
-"""Employers, their worksites and their workers."""
+"""Employers, their worksites with the shuttles to them, and their workers."""
 
 from datetime import date, datetime
 
@@ -7,7 +7,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
 from qiantang_nest.core.crypto import HasSealed, SealedText, hash_column, sealed_column
-from qiantang_nest.core.db import Base
+from qiantang_nest.core.db import Base, refuse_as
+from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.i18n import _l
+
+
+class StopExists(DomainError):
+    """The worksite already has a stop of this name."""
 
 
 class Enterprise(HasSealed, Base):
@@ -39,6 +45,9 @@ class Worksite(Base):
     """A gate workers walk to. WGS-84."""
 
     __tablename__ = "worksite"
+    __table_args__ = (
+        Index("ix_worksite_routes_due", "routes_due_at", postgresql_where=text("closed_at IS NULL")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"), index=True)
@@ -48,8 +57,67 @@ class Worksite(Base):
     lon: Mapped[float]
     shifts: Mapped[str] = mapped_column(server_default=text("''"))
     closed_at: Mapped[datetime | None]
+    routes_due_at: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00+00'"))
+    """When a routing service, if there is one, is to be asked for the ways here; a new worksite at once."""
+    routes_attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often it has been asked in vain since."""
+    routes_told_at: Mapped[datetime | None]
+    """When it last answered; None: there is nothing in ``RoutedMinutes``."""
 
     enterprise: Mapped[Enterprise] = relationship()
+
+
+class ShuttleStop(Base):
+    """Where the employer's bus to a worksite picks people up. WGS-84."""
+
+    __tablename__ = "shuttle_stop"
+    __table_args__ = (
+        UniqueConstraint("worksite_id", "name", name="uq_shuttle_stop_worksite_name"),
+        CheckConstraint("ride_minutes BETWEEN 1 AND 120", name="ride_sensible"),
+        CheckConstraint("lat BETWEEN 30 AND 31 AND lon BETWEEN 120 AND 121", name="near_district"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    worksite_id: Mapped[int] = mapped_column(ForeignKey("worksite.id"))
+    name: Mapped[str]
+    lat: Mapped[float]
+    lon: Mapped[float]
+    ride_minutes: Mapped[int | None]
+    """From here to the gate by the timetable; None: reckoned at the district's speed."""
+
+    worksite: Mapped[Worksite] = relationship()
+
+
+class RoutedMinutes(Base):
+    """What a routing service told of the way from a village's point to a gate, or on foot to a stop.
+
+    Without a row the straight line counts. A row counts while the village lies where it lay when asked; rows
+    go when the gate or the stop moves.
+    """
+
+    __tablename__ = "routed_minutes"
+    __table_args__ = (
+        UniqueConstraint(
+            "worksite_id",
+            "stop_id",
+            "mode",
+            "village_code",
+            name="uq_routed_minutes_way",
+            postgresql_nulls_not_distinct=True,
+        ),
+        CheckConstraint("mode = 'walk' OR (mode = 'ebike' AND stop_id IS NULL)", name="mode_known"),
+        CheckConstraint("minutes BETWEEN 0 AND 1440", name="minutes_sensible"),
+        Index("ix_routed_minutes_stop_id", "stop_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    worksite_id: Mapped[int] = mapped_column(ForeignKey("worksite.id"))
+    stop_id: Mapped[int | None] = mapped_column(ForeignKey("shuttle_stop.id"))
+    mode: Mapped[str]
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    minutes: Mapped[int]
+    village_lat: Mapped[float]
+    village_lon: Mapped[float]
 
 
 class Worker(HasSealed, Base):
@@ -83,3 +151,10 @@ class Worker(HasSealed, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     enterprise: Mapped[Enterprise] = relationship()
+
+
+refuse_as(
+    "uq_shuttle_stop_worksite_name",
+    StopExists,
+    _l("这个厂区已经有同名的站点，请换一个名字，或者去改原来那个。"),
+)

@@ -10,8 +10,17 @@ from qiantang_nest.core.crypto import lookup_hash
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import NotFound
 from qiantang_nest.core.i18n import _
-from qiantang_nest.enterprises.models import Enterprise, Worker, Worksite
-from qiantang_nest.geography.models import Street
+from qiantang_nest.enterprises.models import Enterprise, RoutedMinutes, ShuttleStop, Worker, Worksite
+from qiantang_nest.geography.models import Street, Village
+from qiantang_nest.geography.rules import (
+    Boarding,
+    CommuteRule,
+    LatLon,
+    TravelMode,
+    WayToWork,
+    commute_minutes,
+    flat_m,
+)
 
 _EMPLOYERS = (Role.EMPLOYER_MANAGER, Role.EMPLOYER_STAFF)
 
@@ -73,6 +82,76 @@ def open_worksites(enterprise_id: int) -> Sequence[Worksite]:
         )
         .scalars()
         .all()
+    )
+
+
+def stops_of(worksite_id: int) -> Sequence[ShuttleStop]:
+    """The stops of a worksite's shuttle, in the order they were entered."""
+    return (
+        db.session.execute(
+            select(ShuttleStop).where(ShuttleStop.worksite_id == worksite_id).order_by(ShuttleStop.id)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def ride_minutes(stop: ShuttleStop, gate: LatLon, rule: CommuteRule) -> int:
+    """From a stop to the gate: by the timetable, else at the district's speed."""
+    if stop.ride_minutes is not None:
+        return stop.ride_minutes
+    return commute_minutes(flat_m(LatLon(stop.lat, stop.lon), gate), TravelMode.SHUTTLE, rule)
+
+
+def way_to_work(worksite: Worksite, mode: TravelMode, rule: CommuteRule) -> WayToWork:
+    """How people come to a worksite by one mode; two statements at most."""
+    gate = LatLon(worksite.lat, worksite.lon)
+    if mode is TravelMode.SHUTTLE:
+        stops = stops_of(worksite.id)
+        routed = _routed_to_stops(worksite) if stops else {}
+        boardings = tuple(
+            Boarding(
+                LatLon(stop.lat, stop.lon), stop.name, ride_minutes(stop, gate, rule), routed.get(stop.id, {})
+            )
+            for stop in stops
+        )
+        return WayToWork(gate, mode, rule, boardings)
+    return WayToWork(gate, mode, rule, (Boarding(gate, routed=_routed_to_gate(worksite, mode)),))
+
+
+def ways_to_work(worksite: Worksite, rule: CommuteRule) -> dict[TravelMode, WayToWork]:
+    """How people come to a worksite, by every mode."""
+    return {mode: way_to_work(worksite, mode, rule) for mode in TravelMode}
+
+
+def _routed_to_gate(worksite: Worksite, mode: TravelMode) -> dict[str, int]:
+    if worksite.routes_told_at is None:
+        return {}
+    rows = db.session.execute(
+        _routed(worksite.id).where(RoutedMinutes.stop_id.is_(None), RoutedMinutes.mode == mode.value)
+    )
+    return {row.village_code: row.minutes for row in rows}
+
+
+def _routed_to_stops(worksite: Worksite) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    if worksite.routes_told_at is None:
+        return found
+    for row in db.session.execute(_routed(worksite.id).where(RoutedMinutes.stop_id.isnot(None))):
+        found.setdefault(row.stop_id, {})[row.village_code] = row.minutes
+    return found
+
+
+def _routed(worksite_id: int) -> Select[int | None, str, int]:
+    """What a routing service has told, less the villages that have moved since it was asked."""
+    return (
+        select(RoutedMinutes.stop_id, RoutedMinutes.village_code, RoutedMinutes.minutes)
+        .join(Village, Village.code == RoutedMinutes.village_code)
+        .where(
+            RoutedMinutes.worksite_id == worksite_id,
+            RoutedMinutes.village_lat == Village.lat,
+            RoutedMinutes.village_lon == Village.lon,
+        )
     )
 
 

@@ -7,7 +7,7 @@ what a tile layer wants. In Qiantang the three lie 500 to 900 m apart, so a mix-
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from hashlib import sha256
@@ -238,6 +238,128 @@ def commute_minutes(straight_m: float, mode: TravelMode, rule: CommuteRule) -> i
 def reach_m(minutes: float, mode: TravelMode, rule: CommuteRule) -> float:
     """Return the straight metres that are reached within ``minutes``; inverse of ``commute_minutes``."""
     return minutes * rule.kmh(mode) * 1000 / (60 * rule.detour)
+
+
+# --- the way to one gate --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Boarding:
+    """Where the way on one's own ends: at the gate, or at a shuttle's stop with a ride still to come."""
+
+    point: LatLon
+    name: str = ""
+    ride_minutes: int = 0
+    routed: Mapping[str, int] = field(default_factory=dict)
+    """Village code → minutes from the village's point to here, of which a routing service has told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one place is left for the gate: the minutes in all, and the stop if a shuttle is taken."""
+
+    minutes: int
+    stop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """All that lies within ``reach_m`` straight metres of a point.
+
+    ``ahead_m`` is what the ride from there would be worth on one's own, so that places in circles with
+    different rides can be put in order of their minutes.
+    """
+
+    centre: LatLon
+    reach_m: float
+    ahead_m: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is within some minutes of a gate: circles, and villages that a routing service has told of.
+
+    Of the ``routed`` villages only houses with a pin of their own count by the circles; the others count by
+    ``villages``, those within reach, each with the straight metres that its minutes are worth.
+    """
+
+    circles: tuple[Circle, ...]
+    routed: tuple[str, ...] = ()
+    villages: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class WayToWork:
+    """How people come to one gate by one mode under the rule of a day.
+
+    What a routing service has told holds for a village's point: a house pinned where it stands counts by its
+    own point and the straight line.
+    """
+
+    gate: LatLon
+    mode: TravelMode
+    rule: CommuteRule
+    boardings: tuple[Boarding, ...]
+    """The gate itself, or for a shuttle its stops; empty where no shuttle runs."""
+
+    @property
+    def own_mode(self) -> TravelMode:
+        """How one gets to where one boards: to a stop on foot."""
+        return TravelMode.WALK if self.mode is TravelMode.SHUTTLE else self.mode
+
+    @property
+    def least_minutes(self) -> int:
+        """What the way takes from the best place there is: the shortest ride, 0 where nobody rides."""
+        return min((one.ride_minutes for one in self.boardings), default=0)
+
+    def from_point(self, point: LatLon) -> Way | None:
+        """Return the quickest way from a point; None where no shuttle runs."""
+        return _quickest(
+            (one, commute_minutes(flat_m(point, one.point), self.own_mode, self.rule))
+            for one in self.boardings
+        )
+
+    def from_village(self, code: str, point: LatLon) -> Way | None:
+        """Return the way from a village: as routed where a service has told of it, else from its point."""
+        told = _quickest((one, one.routed[code]) for one in self.boardings if code in one.routed)
+        return told or self.from_point(point)
+
+    def from_house(self, village_code: str, point: LatLon, *, pinned: bool) -> Way | None:
+        """Return the way from a house: from its own pin, else as from its village."""
+        return self.from_point(point) if pinned else self.from_village(village_code, point)
+
+    def within(self, minutes: int) -> Reach:
+        """Return what is within ``minutes``: a house is inside exactly if ``from_house`` says no more."""
+        rides = [one for one in self.boardings if one.ride_minutes <= minutes]
+        circles = (
+            Circle(
+                one.point,
+                reach_m(minutes - one.ride_minutes, self.own_mode, self.rule),
+                reach_m(one.ride_minutes, self.own_mode, self.rule),
+            )
+            for one in rides
+        )
+        needed: dict[str, int] = {}
+        for one in self.boardings:
+            for code, routed in one.routed.items():
+                needed[code] = min(routed + one.ride_minutes, needed.get(code, routed + one.ride_minutes))
+        return Reach(
+            tuple(circles),
+            tuple(sorted(needed)),
+            tuple(
+                (code, reach_m(needed[code], self.own_mode, self.rule))
+                for code in sorted(needed)
+                if needed[code] <= minutes
+            ),
+        )
+
+
+def _quickest(ways: Iterable[tuple[Boarding, int]]) -> Way | None:
+    return min(
+        (Way(minutes + boarding.ride_minutes, boarding.name) for boarding, minutes in ways),
+        key=lambda way: way.minutes,
+        default=None,
+    )
 
 
 # --- outlines -------------------------------------------------------------------------------------

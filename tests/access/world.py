@@ -324,6 +324,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
     enterprise = db.session.get_one(make.Enterprise, int(side.manager.scope))
     site = make.make_worksite(enterprise, name=mark("厂区"), address=mark("厂址"))
     make.make_worksite(enterprise, name=mark("二厂"), address=mark("二厂址"))
+    stop = make.make_stop(site, name=mark("站"))
     demand = add(
         Demand(
             enterprise_id=enterprise.id,
@@ -370,6 +371,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "enterprises.verify.enterprise_id": applicant.id,
         "bookings.confirm.hold_id": answered.id,
         "worksite_id": site.id,
+        "stop_id": stop.id,
         "demand_id": demand.id,
         "hold_id": hold.id,
         "lease_id": lease.id,

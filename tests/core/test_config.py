@@ -51,12 +51,21 @@ def test_production_refuses_to_start_without(missing, tmp_path):
         ("MAX_UPLOAD_MB", "-1"),
         ("DATABASE_URL", "mysql://u@h/db"),
         ("SMS_GATEWAY", "carrier-pigeon"),
+        ("ROUTING_URL", "routes.example/{profile}"),
+        ("ROUTING_URL", "http://routes.example/table/v1/foot"),
         ("CLOCK_START", "2026-11-23T08:00:00+08:00"),
     ],
 )
 def test_nonsense_is_refused_by_name(name, value, tmp_path):
     with pytest.raises(ConfigError, match=name):
         Config.from_env({**PRODUCTION, "INSTANCE_PATH": str(tmp_path), name: value})
+
+
+def test_a_routing_service_is_used_only_where_one_is_named(tmp_path):
+    env = {"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": "postgresql://u@h/db"}
+    assert Config.from_env(env).routing_url == ""
+    url = "http://routes.example/{profile}/table/v1/{profile}"
+    assert Config.from_env({**env, "ROUTING_URL": url}).routing_url == url
 
 
 def test_development_makes_its_keys_once(tmp_path):

@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.geography.rules import (
     DEFAULT_COMMUTE,
+    Boarding,
+    Circle,
     CommuteRule,
     Crs,
     LatLon,
+    Reach,
     TravelMode,
+    Way,
+    WayToWork,
     commute_minutes,
     convert,
     flat_m,
@@ -189,6 +194,98 @@ RULES = st.builds(
 def test_what_is_within_reach_takes_no_longer(minutes: int, mode: TravelMode, rule: CommuteRule) -> None:
     assert commute_minutes(reach_m(minutes, mode, rule), mode, rule) == minutes
     assert commute_minutes(reach_m(minutes, mode, rule) + 5, mode, rule) == minutes + 1
+
+
+# --- the way to one gate --------------------------------------------------------------------------
+
+
+def north_of(point: LatLon, metres: float) -> LatLon:
+    return LatLon(point.lat + metres / 111_200, point.lon)
+
+
+NEAR_STOP = Boarding(north_of(HEZHUANG, 3000), "北站", 6, {"330114003201": 9})
+FAR_STOP = Boarding(north_of(HEZHUANG, 6000), "远站", 12)
+BY_SHUTTLE = WayToWork(HEZHUANG, TravelMode.SHUTTLE, DEFAULT_COMMUTE, (NEAR_STOP, FAR_STOP))
+BY_EBIKE = WayToWork(HEZHUANG, TravelMode.EBIKE, DEFAULT_COMMUTE, (Boarding(HEZHUANG),))
+
+
+def test_a_shuttle_is_boarded_where_walking_and_riding_take_least() -> None:
+    assert BY_SHUTTLE.from_point(north_of(HEZHUANG, 3000 + 480)) == Way(6 + 8, "北站")
+    assert BY_SHUTTLE.from_point(north_of(HEZHUANG, 6000)) == Way(12, "远站")
+    between = BY_SHUTTLE.from_point(north_of(HEZHUANG, 4500))
+    assert between == Way(6 + 25, "北站"), (
+        "the nearer of two stops equally far is the one with the shorter ride"
+    )
+    assert BY_SHUTTLE.least_minutes == 6
+    nobody = WayToWork(HEZHUANG, TravelMode.SHUTTLE, DEFAULT_COMMUTE, ())
+    assert nobody.from_point(HEZHUANG) is None
+    assert nobody.from_house("330114003201", HEZHUANG, pinned=False) is None
+
+
+def test_only_a_house_without_a_pin_counts_as_its_village() -> None:
+    at_stop = NEAR_STOP.point
+    assert BY_SHUTTLE.from_house("330114003201", at_stop, pinned=True) == Way(6, "北站")
+    assert BY_SHUTTLE.from_house("330114003201", at_stop, pinned=False) == Way(15, "北站")
+    assert BY_SHUTTLE.from_house("330114003202", at_stop, pinned=False) == Way(6, "北站")
+
+
+def test_a_reach_is_circles_and_villages() -> None:
+    assert BY_EBIKE.within(15) == Reach((Circle(HEZHUANG, reach_m(15, TravelMode.EBIKE, DEFAULT_COMMUTE)),))
+    by_shuttle = BY_SHUTTLE.within(10)
+    assert [circle.centre for circle in by_shuttle.circles] == [NEAR_STOP.point], (
+        "12 minutes of riding are more"
+    )
+    assert by_shuttle.routed == ("330114003201",)
+    assert by_shuttle.villages == ()
+    assert [code for code, _metres in BY_SHUTTLE.within(15).villages] == ["330114003201"]
+    assert BY_SHUTTLE.within(5).circles == ()
+
+
+BOARDINGS = st.lists(
+    st.builds(
+        Boarding,
+        st.builds(LatLon, st.floats(30.25, 30.35), st.floats(120.4, 120.6)),
+        st.just("站"),
+        st.integers(0, 30),
+        st.dictionaries(st.sampled_from(["330114003201", "330114003202"]), st.integers(0, 60)),
+    ),
+    max_size=4,
+)
+
+
+@given(
+    BOARDINGS,
+    st.sampled_from(TravelMode),
+    RULES,
+    st.integers(1, 60),
+    st.builds(LatLon, st.floats(30.25, 30.35), st.floats(120.4, 120.6)),
+    st.sampled_from(["330114003201", "330114003203"]),
+    st.booleans(),
+)
+def test_a_house_is_in_reach_exactly_if_its_way_is_as_short(
+    boardings: list[Boarding],
+    mode: TravelMode,
+    rule: CommuteRule,
+    minutes: int,
+    point: LatLon,
+    village: str,
+    pinned: bool,
+) -> None:
+    """What the index looks for, against what is said of each house; and the order is that of the minutes."""
+    way = WayToWork(HEZHUANG, mode, rule, tuple(boardings))
+    reach = way.within(minutes)
+    if not pinned and village in reach.routed:
+        worth = [metres for code, metres in reach.villages if code == village]
+    else:
+        worth = [
+            flat_m(circle.centre, point) + circle.ahead_m
+            for circle in reach.circles
+            if flat_m(circle.centre, point) <= circle.reach_m
+        ]
+    said = way.from_house(village, point, pinned=pinned)
+    assert bool(worth) == (said is not None and said.minutes <= minutes)
+    if worth and said:
+        assert commute_minutes(min(worth), way.own_mode, rule) == said.minutes
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import WrongState
 from qiantang_nest.core.i18n import _
 from qiantang_nest.enterprises.models import Enterprise, Worksite
+from qiantang_nest.enterprises.services.routes import forget_routes
 
 
 def add_worksite(
@@ -27,9 +28,12 @@ def move_worksite(
     *, worksite: Worksite, name: str, address: str, lat: float, lon: float, shifts: str, actor: Actor
 ) -> None:
     """Correct a worksite's name, address, point or shifts."""
+    moved = (worksite.lat, worksite.lon) != (lat, lon)
     worksite.name, worksite.address, worksite.shifts = name, address, shifts
     worksite.lat, worksite.lon = lat, lon
     db.session.flush()
+    if moved:
+        forget_routes(worksite_id=worksite.id, stop_id=None)
     _record("move_worksite", worksite, actor)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts import services as accounts
@@ -21,7 +20,7 @@ from qiantang_nest.enterprises import queries, services
 from qiantang_nest.enterprises.forms import EnterpriseForm, RegisterForm, WorksiteForm
 from qiantang_nest.enterprises.models import Worksite
 from qiantang_nest.enterprises.services.registration import CodeTaken
-from qiantang_nest.enterprises.views.base import CHIP_OF_STATE, answer, blueprint
+from qiantang_nest.enterprises.views.base import CHIP_OF_STATE, answer, blueprint, own_worksite
 
 
 @blueprint.route("/enterprises/register", methods=["GET", "POST"])
@@ -126,14 +125,16 @@ def add_worksite() -> Response | str:
 @requires(Permission.ENTERPRISE_MANAGE)
 def move_worksite(worksite_id: int) -> Response | str:
     """Correct a worksite."""
-    worksite = _own_worksite(worksite_id)
+    worksite = own_worksite(worksite_id)
     form = WorksiteForm(obj=worksite)
     if form.validate_on_submit():
         with transaction():
             services.move_worksite(worksite=worksite, actor=actor(), **_worksite_values(form))
         flash(_("存好了。"), "done")
         return redirect(url_for("enterprises.mine"), 303)
-    page = render_template("enterprises/worksite.html", form=form, worksite=worksite)
+    page = render_template(
+        "enterprises/worksite.html", form=form, worksite=worksite, stops=queries.stops_of(worksite.id)
+    )
     return answer(page, form.errors)
 
 
@@ -141,7 +142,7 @@ def move_worksite(worksite_id: int) -> Response | str:
 @requires(Permission.ENTERPRISE_MANAGE)
 def close_worksite(worksite_id: int) -> Response | str:
     """Take a worksite out of use, after asking."""
-    worksite = _own_worksite(worksite_id)
+    worksite = own_worksite(worksite_id)
     if request.method == "POST":
         try:
             with transaction():
@@ -152,18 +153,6 @@ def close_worksite(worksite_id: int) -> Response | str:
             flash(_("%(name)s 停用了。", name=worksite.name), "done")
         return redirect(url_for("enterprises.mine"), 303)
     return render_template("enterprises/close_worksite.html", worksite=worksite)
-
-
-def _own_worksite(worksite_id: int) -> Worksite:
-    enterprise = queries.enterprise_of(actor())
-    found = db.session.scalars(
-        queries.worksites_visible_to(actor()).where(
-            Worksite.id == worksite_id, Worksite.enterprise_id == enterprise.id
-        )
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _worksite_values(form: WorksiteForm) -> dict[str, Any]:
