@@ -84,6 +84,14 @@ class DatesForm(BaseForm):
         return Period.through(self.starts_on.data, self.last_on.data)
 
 
+_UNITS = [
+    SelectChoice("km", _l("公里")),
+    SelectChoice("ebike", _l("分钟，电动车")),
+    SelectChoice("walk", _l("分钟，走路")),
+    SelectChoice("shuttle", _l("分钟，班车")),
+]
+
+
 class SearchForm(DatesForm):
     """What rooms to show. Everything stands in the address."""
 
@@ -95,17 +103,7 @@ class SearchForm(DatesForm):
     within = WholeNumberField(
         _l("最多多远"), [Optional(), Between(1, 120, _l("路程请写 1 到 120 之间的数。"))]
     )
-    unit = SelectField(
-        _l("怎么走"),
-        [Optional()],
-        choices=[
-            SelectChoice("km", _l("公里")),
-            SelectChoice("ebike", _l("分钟，电动车")),
-            SelectChoice("walk", _l("分钟，走路")),
-            SelectChoice("shuttle", _l("分钟，班车")),
-        ],
-        default="km",
-    )
+    unit = SelectField(_l("怎么走"), [Optional()], choices=_UNITS, default="km")
     area = SelectField(_l("只看哪里"), [Optional()], choices=[], default="")
     beds = WholeNumberField(
         _l("每间至少几张床"), [Optional(), Between(1, 20, _l("床数请写 1 到 20 之间的数。"))]
@@ -123,6 +121,10 @@ class SearchForm(DatesForm):
             raise ValidationError(
                 _("入住日期 %(day)s 已经过去，请改成今天或以后。", day=field.data.isoformat())
             )
+
+    def leave_out_shuttle(self) -> None:
+        """For those who have no gate that one could run to."""
+        self.unit.choices = [choice for choice in _UNITS if choice.value != "shuttle"]
 
     def wants(self) -> Wants:
         """What each room must be."""

@@ -2,12 +2,13 @@
 
 The shape of the SQL decides the cost (measured on 41,000 rooms): houses come nearest first out of the GiST
 index inside a subquery that keeps its order, rooms and listings are looked up from there, and the limit stops
-it all, so the list costs what it shows (0.3 ms). Counts look at every room of a village (2 ms each), so they
-stand apart and the caller asks for a few villages at a time.
+it all, so the list costs what it shows (0.3 ms). Where minutes need more than one circle, as many houses as
+lie within reach are put in order first (10 ms for two thousand). Counts look at every room of a village (2 ms
+each), so they stand apart and the caller asks for a few villages at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Self
@@ -18,23 +19,28 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Date,
+    Double,
     Integer,
     Select,
+    TableValuedAlias,
     Text,
     TextClause,
+    all_,
     and_,
     any_,
     bindparam,
     func,
     literal_column,
+    or_,
     select,
     text,
     true,
+    union_all,
 )
 
 from qiantang_nest.bookings.rules import Area, FreeRoom, Wants
 from qiantang_nest.core.db import db
-from qiantang_nest.geography.rules import LatLon
+from qiantang_nest.geography.rules import LatLon, Reach
 from qiantang_nest.housing.models import House, Listing, Photo, Room
 from qiantang_nest.housing.queries import on_market_condition
 from qiantang_nest.occupancy.queries.claims import FREE_SQL, free_values
@@ -53,6 +59,8 @@ class FoundRoom:
     features: tuple[str, ...]
     rent_fen: int
     place: LatLon
+    pinned: bool
+    """Whether ``place`` is the house's own; else it is its village's."""
     photo: str | None
 
 
@@ -92,6 +100,7 @@ def find_rooms(
             features=tuple(row.features),
             rent_fen=row.rent_fen,
             place=LatLon(row.lat, row.lon),
+            pinned=row.pinned,
             photo=row.photo,
         )
         for row in rows
@@ -128,7 +137,7 @@ def count_by_village(
     now: datetime,
 ) -> dict[str, VillageCount]:
     """Free rooms of each of the villages inside the area; villages without any are absent."""
-    area = Area(area.near, tuple(village_codes), area.reach_m)
+    area = replace(area, village_codes=tuple(village_codes))
     rows = db.session.execute(
         _counts_sql(_Shape.of(area, wants)), _values(area, wants, starts_on, ends_on, now)
     )
@@ -144,6 +153,7 @@ class _Shape:
 
     villages: bool
     circle: bool
+    within: bool
     rent: bool
     features: bool
 
@@ -151,13 +161,14 @@ class _Shape:
     def of(cls, area: Area, wants: Wants) -> Self:
         return cls(
             villages=bool(area.village_codes),
-            circle=area.reach_m is not None,
+            circle=area.reach_m is not None and area.within is None,
+            within=area.within is not None,
             rent=wants.max_rent_fen is not None,
             features=bool(wants.features),
         )
 
 
-_ANY_SHAPE = _Shape(villages=False, circle=False, rent=False, features=False)
+_ANY_SHAPE = _Shape(villages=False, circle=False, within=False, rent=False, features=False)
 _SQUEEZE = 0.8635
 _METRES_PER_UNIT = 111_200
 """``House.place`` is scaled so that one unit is as long in every direction."""
@@ -166,6 +177,14 @@ _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
 _NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
 _FAR = House.place.op("<->")(_NEAR)
+_PINNED = House.geo_precision == "house"
+
+_FLOATS: ARRAY[float] = ARRAY(Double)
+_CENTRE_XS: BindParameter[Sequence[float]] = bindparam("centre_xs", type_=_FLOATS)
+_CENTRE_YS: BindParameter[Sequence[float]] = bindparam("centre_ys", type_=_FLOATS)
+_REACHES: BindParameter[Sequence[float]] = bindparam("reaches", type_=_FLOATS)
+_ROUTED_WITHIN: BindParameter[Sequence[str]] = bindparam("routed_within", type_=ARRAY(Text))
+_NOWHERE = Reach(())
 
 _CANDIDATE: tuple[Any, ...] = (
     Room.id,
@@ -188,6 +207,7 @@ _LIST: tuple[Any, ...] = (
     Listing.rent_fen,
     House.lat,
     House.lon,
+    _PINNED.label("pinned"),
     select(Photo.media_name)
     .where(Photo.room_id == Room.id)
     .order_by(Photo.id)
@@ -205,22 +225,30 @@ def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datet
         "near_y": area.near.lat,
         "village_codes": list(area.village_codes),
         "reach": (area.reach_m or 0) / _METRES_PER_UNIT,
+        **_reach_values(area.within or _NOWHERE),
         "beds_at_least": wants.beds_at_least,
         "max_rent_fen": wants.max_rent_fen,
         "features": list(wants.features),
     }
 
 
+def _reach_values(reach: Reach) -> dict[str, Any]:
+    return {
+        "centre_xs": [one.centre.lon * _SQUEEZE for one in reach.circles],
+        "centre_ys": [one.centre.lat for one in reach.circles],
+        "reaches": [one.reach_m / _METRES_PER_UNIT for one in reach.circles],
+        "aheads": [one.ahead_m / _METRES_PER_UNIT for one in reach.circles],
+        "routed": list(reach.routed),
+        "routed_within": [code for code, _metres in reach.villages],
+        "routed_fars": [metres / _METRES_PER_UNIT for _code, metres in reach.villages],
+    }
+
+
 @cache
 def _nearest_sql(shape: _Shape, columns: tuple[Any, ...]) -> Select[Any]:
-    """Houses of the area in the order of distance first; OFFSET 0 keeps the planner from tearing it apart."""
-    near = (
-        select(House.id, _FAR.label("far"))
-        .where(_inside(shape))
-        .order_by(_FAR)
-        .offset(literal_column("0"))
-        .subquery("near_house")
-    )
+    """Houses of the area in their order first; OFFSET 0 keeps the planner from tearing it apart."""
+    houses = _within_sql(shape) if shape.within else _near_sql(shape)
+    near = houses.order_by(text("far")).offset(literal_column("0")).subquery("near_house")
     return (
         select(*columns, near.c.far)
         .select_from(near)
@@ -232,6 +260,35 @@ def _nearest_sql(shape: _Shape, columns: tuple[Any, ...]) -> Select[Any]:
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
     )
+
+
+def _near_sql(shape: _Shape) -> Select[Any]:
+    """Houses of the area as the index hands them over, the nearest first."""
+    return select(House.id, _FAR.label("far")).where(_inside(shape))
+
+
+def _within_sql(shape: _Shape) -> Select[Any]:
+    """Houses within a ``Reach``, each with the least distance that its ways to work are worth.
+
+    Each circle is one look into the index; a house in two of them counts from where it is quicker. As many
+    houses are put in order as lie within reach, however many the district has.
+    """
+    aheads = bindparam("aheads", type_=_FLOATS)
+    circle = _rows("circle", x=_CENTRE_XS, y=_CENTRE_YS, reach=_REACHES, ahead=aheads)
+    centre = func.point(circle.c.x, circle.c.y)
+    in_circle = (
+        select(House.id, (House.place.op("<->")(centre) + circle.c.ahead).label("far"))
+        .join_from(circle, House, _stands_in(func.circle(centre, circle.c.reach)))
+        .where(_by_circle(), _in_villages(shape))
+    )
+    village = _rows("routed_village", code=_ROUTED_WITHIN, far=bindparam("routed_fars", type_=_FLOATS))
+    in_village = (
+        select(House.id, village.c.far)
+        .join_from(village, House, House.village_code == village.c.code)
+        .where(~_PINNED, _in_villages(shape))
+    )
+    reached = union_all(in_circle, in_village).subquery("reached")
+    return select(reached.c.id, func.min(reached.c.far).label("far")).group_by(reached.c.id)
 
 
 @cache
@@ -258,13 +315,39 @@ def _counts_sql(shape: _Shape) -> Select[Any]:
 
 
 def _inside(shape: _Shape) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [true()]
-    if shape.villages:
-        conditions.append(House.village_code == any_(bindparam("village_codes", type_=ARRAY(Text))))
+    conditions = [_in_villages(shape)]
     if shape.circle:
-        circle = func.circle(_NEAR, bindparam("reach"))
-        conditions.append(House.place.op("<@", is_comparison=True)(circle))
+        conditions.append(_stands_in(func.circle(_NEAR, bindparam("reach"))))
+    if shape.within:
+        circle = _rows("circle", x=_CENTRE_XS, y=_CENTRE_YS, reach=_REACHES)
+        held = _stands_in(func.circle(func.point(circle.c.x, circle.c.y), circle.c.reach))
+        conditions.append(
+            or_(
+                and_(_by_circle(), select(literal_column("1")).select_from(circle).where(held).exists()),
+                and_(~_PINNED, House.village_code == any_(_ROUTED_WITHIN)),
+            )
+        )
     return and_(*conditions)
+
+
+def _rows(name: str, **columns: BindParameter[Any]) -> TableValuedAlias:
+    """Lists of one length as a table."""
+    return func.unnest(*columns.values()).table_valued(*columns, name=name).render_derived()
+
+
+def _in_villages(shape: _Shape) -> ColumnElement[bool]:
+    if not shape.villages:
+        return true()
+    return House.village_code == any_(bindparam("village_codes", type_=ARRAY(Text)))
+
+
+def _by_circle() -> ColumnElement[bool]:
+    """Whether a house counts by where it stands, not by what is known of its village."""
+    return or_(_PINNED, House.village_code != all_(bindparam("routed", type_=ARRAY(Text))))
+
+
+def _stands_in(circle: ColumnElement[Any]) -> ColumnElement[bool]:
+    return House.place.op("<@", is_comparison=True)(circle)
 
 
 def _takeable(shape: _Shape) -> list[ColumnElement[bool] | TextClause]:

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, text
@@ -12,7 +12,6 @@ from qiantang_nest.bookings.models import Hold
 from qiantang_nest.bookings.queries.rooms import candidates, free_among, names_of_rooms, villages_of_rooms
 from qiantang_nest.bookings.rules import (
     ANSWER_HOURS,
-    Area,
     Ask,
     FreeRoom,
     OnRefusal,
@@ -226,12 +225,12 @@ def _candidates(ask: Ask, wanted: int, period: Period, now: datetime) -> list[Fr
     area = ask.area
     if len(area.village_codes) == 1 or wanted > _FEW_ROOMS:
         return candidates(area, ask.wants, now=now, limit=limit, **days)
-    nearest = Area(area.near, area.village_codes[:1], area.reach_m)
+    nearest = replace(area, village_codes=area.village_codes[:1])
     free = candidates(nearest, ask.wants, now=now, limit=limit, **days)
     given = len(free) if ask.rooms is not None else sum(room.beds for room in free)
     if given >= wanted:
         return free
-    others = Area(area.near, area.village_codes[1:], area.reach_m)
+    others = replace(area, village_codes=area.village_codes[1:])
     more = candidates(others, ask.wants, now=now, limit=limit - len(free), **days)
     return sorted([*free, *more], key=lambda room: (room.far, room.house_id, room.room_id))
 
