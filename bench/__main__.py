@@ -22,7 +22,7 @@ from bench.memory import Memory, measure_memory
 from bench.pages import measure_pages
 from bench.race import measure_race
 
-GROWTH = {"search", "village-counts", "occupancy-street", "occupancy-year"}
+GROWTH = {"search", "commute", "village-counts", "occupancy-street", "occupancy-year"}
 """Reads that show as much at any scale, so that they may grow by ``GROWTH_LIMIT`` at most."""
 GROWTH_LIMIT = 1.5
 
