@@ -79,7 +79,6 @@ class Config(Settings):
             trusted_hosts=hosts,
             proxies=_number(env, "PROXIES", default=0, low=0, high=5),
             clock_start=clock_start,
-            hold_hours=_number(env, "HOLD_HOURS", default=48, low=1, high=168),
             max_upload_mb=_number(env, "MAX_UPLOAD_MB", default=64, low=1, high=512),
             operator_name=env.get("OPERATOR_NAME", "").strip(),
             operator_contact=env.get("OPERATOR_CONTACT", "").strip(),

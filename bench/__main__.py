@@ -1,8 +1,8 @@
 """``python -m bench``: build the districts, measure, print the table, write bench.json.
 
 SCALE (1, at most 10) is the larger of two districts, the other is a tenth of it. KEEP=1 keeps the districts
-for the next run, ONLY=race,memory measures some rows alone (pages, holds, race, bills, memory). Exits with 1
-if a target is missed.
+for the next run, ONLY=race,memory measures some rows alone (pages, holds, plans, race, bills, memory). Exits
+with 1 if a target is missed.
 """
 
 import json
@@ -20,6 +20,7 @@ from bench.holds import measure_holds
 from bench.measure import Result
 from bench.memory import Memory, measure_memory
 from bench.pages import measure_pages
+from bench.plans import measure_plans
 from bench.race import measure_race
 
 GROWTH = {"search", "commute", "village-counts", "occupancy-street", "occupancy-year"}
@@ -74,6 +75,9 @@ def _measure(built: District, results: list[Result], races: list[dict[str, Any]]
             add(result)
     if _wanted("holds"):
         for result in measure_holds(built):
+            add(result)
+    if _wanted("plans"):
+        for result in measure_plans(built):
             add(result)
     if _wanted("race"):
         result, report = measure_race(built)

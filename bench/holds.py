@@ -12,7 +12,7 @@ from bench.district import TODAY, District
 from bench.measure import Result, interleaved
 from bench.people import person
 from qiantang_nest.accounts.rules import Role
-from qiantang_nest.bookings.rules import Area, Ask, OnRefusal
+from qiantang_nest.bookings.rules import Area, Ask, OnRefusal, Times
 from qiantang_nest.bookings.services.hold_rooms import hold_rooms
 from qiantang_nest.core import clock
 from qiantang_nest.core.db import db, transaction
@@ -106,7 +106,7 @@ def measure_holds(district: District) -> Iterator[Result]:
                     worksite=None,
                     request_key=uuid.uuid4(),
                     shown_rent_fen=None,
-                    hold_hours=48,
+                    times=Times(),
                     actor=actor,
                     now=clock.now(),
                 )

@@ -16,9 +16,13 @@ from qiantang_nest.accounts.queries import user_by_phone
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.billing.services import run_bills
 from qiantang_nest.billing.services.issue_bills import Issued, batches_by_street, plan_batches
+from qiantang_nest.bookings.queries.holds import times_on
+from qiantang_nest.bookings.queries.waiting import anybody_waits
+from qiantang_nest.bookings.services.hold_jobs import BATCH, HOLD_JOBS
+from qiantang_nest.bookings.services.waiting import serve_waiting
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
-from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.db import db, lock_villages, transaction
 from qiantang_nest.core.errors import Busy, DomainError
 from qiantang_nest.core.identifiers import check_mobile
 from qiantang_nest.core.invariants import broken_invariants, read_checks
@@ -40,6 +44,7 @@ from qiantang_nest.reports.services import KEPT_DAYS, refresh_days
 log = logging.getLogger("qiantang_nest")
 
 TIDY_EVERY = timedelta(minutes=10)
+JOBS_EVERY = timedelta(minutes=1)
 ROUTES_EVERY = timedelta(seconds=30)
 
 
@@ -87,6 +92,28 @@ def _tidy() -> None:
             drop(now=clock.now())
 
 
+def _run_hold_jobs() -> None:
+    """What time does to holds; each job in a transaction of its own, again while it finds a full batch."""
+    for job in HOLD_JOBS:
+        done = BATCH
+        while done == BATCH:
+            with transaction():
+                done = job(now=clock.now())
+    _offer_freed_rooms()
+
+
+def _offer_freed_rooms() -> None:
+    """The waiting list, a street at a time: its villages are locked no longer than it takes to offer."""
+    now, today = clock.now(), clock.today()
+    if not anybody_waits(now, today):
+        return
+    for street in streets():
+        with transaction():
+            codes = village_codes_in(street.code)
+            lock_villages(codes)
+            serve_waiting(village_codes=codes, times=times_on(today), now=now)
+
+
 def register(app: Flask) -> None:
     """Attach the commands."""
 
@@ -131,7 +158,7 @@ def register(app: Flask) -> None:
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_caught: stop.set())
-        tidied_at = clock.now() - TIDY_EVERY
+        tidied_at, jobs_at = clock.now() - TIDY_EVERY, clock.now() - JOBS_EVERY
         while not stop.is_set():
             try:
                 if tidied_at <= clock.now() - TIDY_EVERY:
@@ -139,6 +166,9 @@ def register(app: Flask) -> None:
                     _tidy()
                     with transaction():
                         apply_capacity_rule(today=clock.today(), actor=SYSTEM)
+                if jobs_at <= clock.now() - JOBS_EVERY:
+                    jobs_at = clock.now()
+                    _run_hold_jobs()
                 busy = send_due(now=clock.now(), gateway=gateway) > 0 or routes.turn()
             except (SQLAlchemyError, Busy) as error:
                 log.warning("worker: %s, trying again", type(error).__name__)
@@ -149,6 +179,11 @@ def register(app: Flask) -> None:
                 db.session.remove()
             if not busy:
                 stop.wait(1)
+
+    @app.cli.command("hold-jobs")
+    def hold_jobs() -> None:
+        """Remind, hand silence to clerks, sweep expired holds; the worker does it every minute."""
+        _run_hold_jobs()
 
     @app.cli.command("load-places")
     def load_places_command() -> None:

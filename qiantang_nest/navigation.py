@@ -23,6 +23,7 @@ class Item:
 _EMPLOYER = [
     ("reports.home", _l("首页"), "home"),
     ("bookings.search", _l("找房"), "search"),
+    ("bookings.demands", _l("需求与方案"), "megaphone"),
     ("bookings.holds", _l("锁定与预订"), "clock"),
     ("occupancy.leases", _l("租约"), "file-text"),
     ("occupancy.stays", _l("员工住宿"), "bed"),
@@ -41,6 +42,7 @@ NAVIGATION = {
     Role.EMPLOYER_STAFF: _EMPLOYER,
     Role.VILLAGE_CLERK: [
         ("reports.home", _l("今天要办"), "flag"),
+        ("reports.board", _l("房态图"), "calendar"),
         ("housing.houses", _l("房源"), "house"),
         ("housing.listings_waiting", _l("上架审核"), "check"),
         ("bookings.answers", _l("代为答复"), "clock"),
@@ -65,7 +67,10 @@ NAVIGATION = {
         ("enterprises.index", _l("企业"), "factory"),
         ("bookings.demands", _l("用房需求"), "search"),
         ("billing.arrears", _l("欠租"), "receipt"),
+        ("reports.income_spread", _l("租金分布"), "chart"),
         ("housing.capacity", _l("人数标准"), "users"),
+        ("bookings.times", _l("锁定时限"), "clock"),
+        ("bookings.fairness", _l("照顾标准"), "users"),
         ("geography.commute", _l("路程标准"), "bike"),
     ],
     Role.SYSTEM_ADMIN: [("accounts.users", _l("账号"), "users")],

@@ -17,10 +17,12 @@ from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Enterprise, ShuttleStop, Worker, Worksite
 from qiantang_nest.geography.models import Street, Village
 from qiantang_nest.housing.models import House, HouseDocument, Inspection, Listing, Owner, ProxyConsent, Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.models import Handover, Lease, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.rules import THINGS
 
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 09:00 in Hangzhou
+SIGN_UNTIL = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)  # 24:00 of the seventh day in Hangzhou
 VILLAGE, NEIGHBOUR_VILLAGE = "330114003201", "330114003202"
 OTHER_STREET_VILLAGE = "330114004203"
 _VILLAGE_NAMES = {VILLAGE: "同一村", NEIGHBOUR_VILLAGE: "同二村", OTHER_STREET_VILLAGE: "义蓬村"}
@@ -257,6 +259,8 @@ def make_hold(
                 owner_id=room.house.owner_id,
                 village_code=room.village_code,
                 rent_fen=listing.rent_fen,
+                answer="accepted" if listing.direct else "waiting",
+                answer_due_at=min(NOW + timedelta(hours=24), hold.expires_at),
             )
         )
     return hold
@@ -271,13 +275,19 @@ def make_lease(
     rent_fen: int = 60_000,
     **fields: Any,
 ) -> Lease:
-    """A signed lease of rooms of one owner, with its claims and booking; deposit one month's rent."""
+    """A signed lease of rooms of one owner, with its claims and booking; deposit one month's rent.
+
+    With ``state="drafted"`` its rooms are held for the week it may be signed in.
+    """
     house = rooms[0].house
+    state = fields.get("state", "signed")
+    drafted = state == "drafted"
     values: dict[str, Any] = {
         "number": f"HT-2026-{next(_serial):06d}",
         "deposit_fen": rent_fen * len(rooms),
-        "state": "signed",
-        "signed_on": starts_on,
+        "state": state,
+        "signed_on": None if drafted else starts_on,
+        "sign_until": SIGN_UNTIL if drafted else None,
         **fields,
     }
     lease = add(
@@ -291,7 +301,13 @@ def make_lease(
         )
     )
     for room in rooms:
-        claim = make_claim(room, starts_on, ends_on)
+        claim = make_claim(
+            room,
+            starts_on,
+            ends_on,
+            {"drafted": "held", "cancelled": "released"}.get(state, "leased"),
+            held_until=lease.sign_until,
+        )
         add(
             LeaseRoom(
                 lease_id=lease.id,
@@ -317,7 +333,7 @@ def make_lease(
 def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: Any) -> Stay:
     """A worker who moved in on the lease's first day and stays to its end."""
     values: dict[str, Any] = {
-        "companion_key": 1 if worker.sex == "M" else 2,
+        "companion_key": (1 if worker.sex == "M" else 2) + (2 if worker.shift == "night" else 0),
         "starts_on": lease_room.starts_on,
         "ends_on": lease_room.ends_on,
         "arrived_on": lease_room.starts_on,
@@ -341,3 +357,23 @@ def make_consent(owner: Owner, **fields: Any) -> ProxyConsent:
     values: dict[str, Any] = {"given_on": TODAY, "how": "paper", "witness": "组长老陆", **fields}
     recorder = values.pop("recorded_by", None) or make_user("周管理").id
     return add(ProxyConsent(owner_id=owner.id, recorded_by=recorder, **values))
+
+
+def make_handover(lease_room: LeaseRoom, moment: str = "start", **fields: Any) -> Handover:
+    """A sheet the household has written on the first or after the last day; all things are good."""
+    last = min(lease_room.ends_on, TODAY) - timedelta(days=1)
+    values: dict[str, Any] = {
+        "happened_on": lease_room.starts_on if moment == "start" else last,
+        "electric_kwh": Decimal("1000.0"),
+        "water_m3": Decimal("50.0"),
+        "keys": 2,
+        "inventory": dict.fromkeys(THINGS, "good"),
+        "lessor_at": NOW,
+        **fields,
+    }
+    values["lessor_by"] = values.get("lessor_by") or make_user("沈桂珍").id
+    return add(
+        Handover(
+            lease_room_id=lease_room.id, village_code=lease_room.room.village_code, moment=moment, **values
+        )
+    )

@@ -45,9 +45,14 @@ owed AS (
     GROUP BY enterprise_id, owner_id
 ),
 arrived AS (
-    SELECT enterprise_id, owner_id, sum(amount_fen) AS bank, sum(unallocated_fen) AS credit
-    FROM payment
-    WHERE state = 'confirmed'
+    SELECT enterprise_id, owner_id, sum(bank) AS bank, sum(credit) AS credit
+    FROM (
+        SELECT enterprise_id, owner_id, amount_fen AS bank, unallocated_fen AS credit
+        FROM payment
+        WHERE state = 'confirmed'
+        UNION ALL
+        SELECT enterprise_id, owner_id, -paid_fen, 0 FROM deposit_return
+    ) AS moved
     GROUP BY enterprise_id, owner_id
 )
 SELECT coalesce(l.payer_id, o.enterprise_id, a.enterprise_id) AS enterprise_id,
@@ -116,6 +121,7 @@ LEFT JOIN (
     SELECT a.bill_id, a.amount_fen
     FROM payment_allocation AS a
     JOIN payment AS p ON p.id = a.payment_id AND p.state = 'confirmed'
+    WHERE a.released_at IS NULL
 ) AS a ON a.bill_id = b.id
 GROUP BY b.id
 HAVING b.paid_fen <> coalesce(sum(a.amount_fen), 0);
@@ -124,13 +130,24 @@ HAVING b.paid_fen <> coalesce(sum(a.amount_fen), 0);
 SELECT p.id, p.state, p.amount_fen, p.unallocated_fen
 FROM payment AS p
 LEFT JOIN (
-    SELECT payment_id, sum(amount_fen)::bigint AS fen FROM payment_allocation GROUP BY payment_id
+    SELECT payment_id, sum(amount_fen)::bigint AS fen FROM payment_allocation
+    WHERE released_at IS NULL
+    GROUP BY payment_id
 ) AS a ON a.payment_id = p.id
 WHERE CASE
     WHEN p.state = 'confirmed' THEN p.amount_fen <> coalesce(a.fen, 0) + p.unallocated_fen
     WHEN p.state = 'reversed' THEN p.unallocated_fen <> 0
     ELSE p.unallocated_fen <> 0 OR a.fen IS NOT NULL
 END;
+
+-- name: L7 what is released settles a voided bill, and a bill stands in only for a voided one of its months
+SELECT b.id, b.number
+FROM bill AS b
+LEFT JOIN bill AS v ON v.id = b.replaces_id
+WHERE (b.replaces_id IS NOT NULL
+       AND (v.voided_at IS NULL OR (v.lease_id, v.kind, v.seq) <> (b.lease_id, b.kind, b.seq)))
+   OR (b.voided_at IS NULL
+       AND EXISTS (SELECT FROM payment_allocation AS a WHERE a.bill_id = b.id AND a.released_at IS NOT NULL));
 
 -- name: L7 a payment settles bills of its own payer and payee only
 SELECT a.id, a.payment_id, a.bill_id
@@ -173,6 +190,42 @@ JOIN lease AS l ON l.id = b.lease_id
 WHERE b.kind = 'deposit' AND b.voided_at IS NULL
 GROUP BY b.lease_id, l.deposit_fen
 HAVING sum(b.amount_fen) > l.deposit_fen;
+
+-- name: L12 what was kept and given back of a pair's deposits never exceeds what was paid of them
+SELECT r.enterprise_id, r.owner_id, r.gone_fen, b.paid_fen
+FROM (
+    SELECT enterprise_id, owner_id, sum(deducted_fen + paid_fen) AS gone_fen
+    FROM deposit_return
+    GROUP BY enterprise_id, owner_id
+) AS r
+LEFT JOIN (
+    SELECT enterprise_id, owner_id, sum(paid_fen) AS paid_fen
+    FROM bill
+    WHERE kind = 'deposit' AND voided_at IS NULL
+    GROUP BY enterprise_id, owner_id
+) AS b USING (enterprise_id, owner_id)
+WHERE r.gone_fen > coalesce(b.paid_fen, 0);
+
+-- name: L12 every deposit that went back stands in the ledger with its sum
+SELECT r.id, r.held_fen, e.net_fen
+FROM deposit_return AS r
+LEFT JOIN (
+    SELECT source_id, sum(amount_fen) AS net_fen FROM ledger_entry
+    WHERE source = 'deposit_return' GROUP BY source_id
+) AS e ON e.source_id = r.id
+WHERE coalesce(e.net_fen, 0) <> r.held_fen;
+
+-- name: L12 a deposit goes back after both agreed on the room, and keeps only what cases say
+SELECT r.id
+FROM deposit_return AS r
+LEFT JOIN handover AS h
+  ON h.lease_room_id = r.lease_room_id AND h.moment = 'end'
+ AND h.lessor_at IS NOT NULL AND h.lessee_at IS NOT NULL
+LEFT JOIN (
+    SELECT lease_room_id, sum(coalesce(decided_fen, amount_fen)) AS kept_fen
+    FROM deposit_case WHERE state <> 'withdrawn' GROUP BY lease_room_id
+) AS c ON c.lease_room_id = r.lease_room_id
+WHERE h.id IS NULL OR r.deducted_fen > coalesce(c.kept_fen, 0);
 
 -- name: L5 every bill of a pair and month has its remark code
 SELECT b.id, b.number
@@ -232,6 +285,14 @@ WHERE a.cancelled_at IS NULL AND b.cancelled_at IS NULL
   AND a.starts_on < b.ends_on AND b.starts_on < a.ends_on
   AND aw.sex <> bw.sex AND a.companion_key < 1000;
 
+-- name: B4 who sleeps by day has a bed among such, who sleeps by night another
+SELECT s.id, w.shift
+FROM stay AS s
+JOIN worker AS w ON w.id = s.worker_id
+WHERE s.cancelled_at IS NULL AND s.left_on IS NULL AND s.companion_key < 1000
+  AND s.ends_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
+  AND (s.companion_key IN (3, 4)) <> (w.shift = 'night');
+
 -- name: S2 every arrival and departure of an outsider has its report
 SELECT s.id, k.kind
 FROM stay AS s
@@ -260,9 +321,9 @@ WHERE a.state IN ('held', 'leased', 'closed') AND b.state IN ('held', 'leased', 
 -- name: B3 a hold that counts holds every room it still has, for the whole time
 SELECT h.id AS hold_id, r.id AS hold_room_id
 FROM hold AS h
-JOIN hold_room AS r ON r.hold_id = h.id AND r.answer <> 'declined'
+JOIN hold_room AS r ON r.hold_id = h.id AND r.answer IN ('waiting', 'accepted')
 JOIN room_claim AS c ON c.id = r.claim_id
-WHERE h.state = 'active' AND h.expires_at > now()
+WHERE h.state IN ('active', 'offered') AND h.expires_at > now()
   AND (c.state, c.starts_on, c.ends_on, c.held_until, c.room_id)
       IS DISTINCT FROM ('held', h.starts_on, h.ends_on, h.expires_at, r.room_id);
 
@@ -278,15 +339,54 @@ SELECT r.id AS hold_room_id
 FROM hold_room AS r
 JOIN hold AS h ON h.id = r.hold_id
 JOIN room_claim AS c ON c.id = r.claim_id
-WHERE c.state = 'held' AND (h.state <> 'active' OR r.answer = 'declined');
+LEFT JOIN lease_room AS lr ON lr.claim_id = c.id
+LEFT JOIN lease AS l ON l.id = lr.lease_id
+WHERE c.state = 'held' AND (r.answer IN ('declined', 'released')
+      OR h.state = 'released' OR (h.state = 'booked' AND l.state IS DISTINCT FROM 'drafted'));
 
--- name: B6 a let room has its lease, and a lease in force its claims
+-- name: B6 a lease in force has let its rooms, one that waits for signatures holds them until it lapses
 SELECT l.id AS lease_id, lr.id AS lease_room_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE l.state IN ('drafted', 'signed') AND lr.ends_on > current_date
-  AND (c.state <> 'leased' OR c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on);
+WHERE lr.ends_on > current_date
+  AND (c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on
+       OR (l.state = 'signed' AND c.state <> 'leased')
+       OR (l.state = 'drafted' AND l.sign_until > now()
+           AND (c.state, c.held_until) IS DISTINCT FROM ('held', l.sign_until)))
+  AND (l.state = 'signed' OR (l.state = 'drafted' AND l.sign_until > now()));
+
+-- name: B6 a lease that came to nothing lets and holds nothing
+SELECT l.id AS lease_id, c.id AS claim_id
+FROM lease AS l
+JOIN lease_room AS lr ON lr.lease_id = l.id
+JOIN room_claim AS c ON c.id = lr.claim_id
+WHERE (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
+   OR (l.state = 'drafted' AND l.sign_until <= now()
+       AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > now())));
+
+-- name: S1 a cancelled lease says who took it back, and no other does
+SELECT l.id AS lease_id
+FROM lease AS l
+LEFT JOIN lease_withdrawal AS w ON w.lease_id = l.id
+WHERE (l.state = 'cancelled') <> (w.lease_id IS NOT NULL);
+
+-- name: B4 nobody who has not left lives in a room that both agreed was given back
+SELECT s.id, h.id AS handover_id
+FROM handover AS h
+JOIN stay AS s ON s.lease_room_id = h.lease_room_id
+WHERE h.moment = 'end' AND h.lessor_at IS NOT NULL AND h.lessee_at IS NOT NULL
+  AND s.arrived_on IS NOT NULL AND s.left_on IS NULL AND s.cancelled_at IS NULL;
+
+-- name: B6 the rooms added to a booking are its own employer's, and their leases are in it
+SELECT bh.hold_id, bh.booking_id
+FROM booking_hold AS bh
+JOIN hold AS h ON h.id = bh.hold_id
+JOIN booking AS b ON b.id = bh.booking_id
+LEFT JOIN hold_room AS r ON r.hold_id = h.id AND h.state = 'booked' AND r.answer = 'accepted'
+LEFT JOIN lease_room AS lr ON lr.claim_id = r.claim_id
+LEFT JOIN booking_lease AS bl ON bl.lease_id = lr.lease_id
+WHERE h.enterprise_id <> b.enterprise_id OR (r.id IS NOT NULL AND bl.booking_id IS DISTINCT FROM b.id);
 
 -- name: S1 whoever signed a lease signed its own document, and two signatures make it valid
 SELECT l.id AS lease_id
@@ -294,7 +394,32 @@ FROM lease AS l
 JOIN lease_signature AS s ON s.lease_id = l.id
 GROUP BY l.id
 HAVING bool_or(s.document_sha256 IS DISTINCT FROM l.document_sha256)
-    OR (l.state = 'drafted') <> (count(*) < 2);
+    OR (l.state = 'drafted' AND count(*) = 2)
+    OR (l.state IN ('signed', 'ended') AND count(*) < 2);
+
+-- plans ------------------------------------------------------------------------------------------------------
+
+-- name: P1 a plan's figures are the sums of its rooms
+SELECT plan.id, plan.rent_fen, plan.beds, plan.rooms
+FROM plan
+LEFT JOIN (
+    SELECT plan_id, sum(rent_fen) AS rent_fen, sum(beds) AS beds, count(*) AS rooms,
+           count(DISTINCT house_id) AS houses, count(DISTINCT owner_id) AS owners
+    FROM plan_room GROUP BY plan_id
+) AS line ON line.plan_id = plan.id
+WHERE (plan.rent_fen, plan.beds, plan.rooms, plan.houses, plan.owners)
+      IS DISTINCT FROM (line.rent_fen, line.beds, line.rooms, line.houses, line.owners);
+
+-- name: P2 a couple has a room of two beds or more
+SELECT plan_id, room_id FROM plan_room WHERE sleepers = 'couple' AND beds < 2;
+
+-- name: P3 a hold of a plan is for the plan's own demand and its employer
+SELECT hold.id, hold.plan_id, hold.demand_id
+FROM hold
+JOIN plan ON plan.id = hold.plan_id
+JOIN plan_round ON plan_round.id = plan.round_id
+JOIN demand ON demand.id = plan_round.demand_id
+WHERE hold.demand_id IS DISTINCT FROM demand.id OR hold.enterprise_id <> demand.enterprise_id;
 
 -- way to work ------------------------------------------------------------------------------------------------
 
@@ -303,8 +428,3 @@ SELECT m.id AS routed_minutes_id
 FROM routed_minutes AS m
 JOIN shuttle_stop AS s ON s.id = m.stop_id
 WHERE s.worksite_id <> m.worksite_id;
-
--- name: W1 a worksite of which ways are known says when it was told of them
-SELECT w.id AS worksite_id
-FROM worksite AS w
-WHERE w.routes_told_at IS NULL AND EXISTS (SELECT FROM routed_minutes AS m WHERE m.worksite_id = w.id);

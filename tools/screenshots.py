@@ -89,8 +89,7 @@ def occupancy(page: Page) -> None:
 
 
 def board(page: Page) -> None:
-    page.get_by_role("link", name="入住", exact=True).click()
-    page.get_by_role("link", name="房态图").click()
+    page.get_by_role("link", name="房态图", exact=True).click()
     page.locator(".board").wait_for()
 
 

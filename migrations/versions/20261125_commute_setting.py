@@ -1,13 +1,13 @@
 """The district's figures for the way to work.
 
-Revision: commute_setting, after initial
+Revision: commute_setting, after room_notes
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "commute_setting"
-down_revision = "initial"
+down_revision = "room_notes"
 branch_labels = None
 depends_on = None
 

@@ -26,7 +26,6 @@ def upgrade() -> None:
         "worksite",
         sa.Column("routes_attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
     )
-    op.add_column("worksite", sa.Column("routes_told_at", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_worksite_routes_due",
         "worksite",
@@ -59,6 +58,7 @@ def upgrade() -> None:
         sa.Column("minutes", sa.BigInteger(), nullable=False),
         sa.Column("village_lat", sa.Double(), nullable=False),
         sa.Column("village_lon", sa.Double(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "mode = 'walk' OR (mode = 'ebike' AND stop_id IS NULL)",
             name=op.f("ck_routed_minutes_mode_known"),
@@ -87,6 +87,5 @@ def downgrade() -> None:
     op.drop_table("routed_minutes")
     op.drop_table("shuttle_stop")
     op.drop_index("ix_worksite_routes_due", table_name="worksite")
-    op.drop_column("worksite", "routes_told_at")
     op.drop_column("worksite", "routes_attempts")
     op.drop_column("worksite", "routes_due_at")

@@ -178,10 +178,21 @@ class Permission(StrEnum):
     HOLD_ANSWER = "bookings.answer"
     BOOKING_CONFIRM = "bookings.confirm"
     DEMAND_READ = "bookings.read_demands"
+    BOOKING_RULE_SET = "bookings.set_times"
+    """Set the district's hours for holds, answers and offers."""
+    DEMAND_SIGNAL_READ = "bookings.read_demand_signal"
+    """What is wanted and unmet by street and month, without who wants it."""
+    FAIRNESS_SET = "bookings.set_fairness"
     # occupancy
     LEASE_READ = "occupancy.read_lease"
     LEASE_SIGN = "occupancy.sign_lease"
     LEASE_FILE = "occupancy.file_lease"
+    LEASE_CHANGE = "occupancy.change_lease"
+    """Ask for changes of a signed lease, and answer what the other side asks."""
+    LEASE_TRANSFER = "occupancy.transfer_lease"
+    """Give a lease to another firm, or take one over."""
+    HAND_OVER = "occupancy.hand_over"
+    """Write and confirm the handover sheets of let rooms."""
     STAY_READ = "occupancy.read_stays"
     STAY_MANAGE = "occupancy.manage_stays"
     ROSTER_KEEP = "occupancy.keep_roster"
@@ -199,9 +210,16 @@ class Permission(StrEnum):
     PAYMENT_RECORD = "billing.record_payment"
     PAYMENT_CONFIRM = "billing.confirm_payment"
     ARREARS_READ = "billing.read_arrears"
+    DEPOSIT_READ = "billing.read_deposit"
+    DEPOSIT_SETTLE = "billing.settle_deposit"
+    """Say what is kept of a deposit, answer it, record what went back."""
+    DEPOSIT_DECIDE = "billing.decide_deposit"
+    """Settle a dispute about it."""
     # reports and geography
     OCCUPANCY_READ = "reports.read_occupancy"
     OCCUPANCY_EXPORT = "reports.export_occupancy"
+    INCOME_SPREAD_READ = "reports.read_income_spread"
+    """How rent spreads over households, by village and without names."""
     VILLAGE_PLACE = "geography.place_village"
     COMMUTE_SET = "geography.set_commute"
     # accounts
@@ -223,10 +241,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.OWNER_READ,
             P.HOLD_ANSWER,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.STAY_READ,
             P.ROOM_CLOSE,
             P.BILL_READ,
+            P.DEPOSIT_READ,
+            P.DEPOSIT_SETTLE,
             P.RENT_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,
@@ -241,13 +263,18 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.HOLD,
             P.BOOKING_CONFIRM,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
+            P.LEASE_TRANSFER,
             P.STAY_READ,
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.WORKER_REVEAL,
             P.OWN_WORKER_REVEAL,
             P.BILL_READ,
+            P.DEPOSIT_READ,
+            P.DEPOSIT_SETTLE,
             P.STATEMENT_READ,
             P.PAYMENT_RECORD,
             P.OCCUPANCY_READ,
@@ -260,10 +287,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ENTERPRISE_READ,
             P.HOLD,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.STAY_READ,
             P.ROSTER_KEEP,
             P.STAY_MANAGE,
             P.BILL_READ,
+            P.DEPOSIT_READ,
             P.STATEMENT_READ,
             P.OCCUPANCY_READ,
         }
@@ -279,7 +308,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ENTERPRISE_READ,
             P.HOLD_ANSWER,
             P.LEASE_READ,
+            P.HAND_OVER,
             P.LEASE_SIGN,
+            P.LEASE_CHANGE,
             P.LEASE_FILE,
             P.STAY_READ,
             P.STAY_MANAGE,
@@ -287,6 +318,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.REGISTRATION_RECORD,
             P.ROOM_CLOSE,
             P.BILL_READ,
+            P.DEPOSIT_READ,
+            P.DEPOSIT_SETTLE,
+            P.DEPOSIT_DECIDE,
             P.VILLAGE_BILLS_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,
@@ -299,6 +333,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.STREET_OFFICER: frozenset(
         {
             P.DEMAND_READ,
+            P.DEMAND_SIGNAL_READ,
             P.HOUSE_READ,
             P.OWNER_READ,
             P.SAFETY_RECORD,
@@ -310,19 +345,24 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,
+            P.INCOME_SPREAD_READ,
             P.VILLAGE_PLACE,
         }
     ),
     Role.DISTRICT_OFFICER: frozenset(
         {
             P.DEMAND_READ,
+            P.DEMAND_SIGNAL_READ,
+            P.FAIRNESS_SET,
             P.HOUSE_READ,
             P.ENTERPRISE_READ,
             P.CAPACITY_SET,
+            P.BOOKING_RULE_SET,
             P.COMMUTE_SET,
             P.ARREARS_READ,
             P.OCCUPANCY_READ,
             P.OCCUPANCY_EXPORT,
+            P.INCOME_SPREAD_READ,
         }
     ),
     Role.SYSTEM_ADMIN: frozenset({P.ACCOUNTS_CREATE}),

@@ -5,6 +5,7 @@ import uuid
 from flask_wtf.file import FileField
 from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer than the stubs
     HiddenField,
+    RadioField,
     SelectChoice,
     SelectField,
     SelectMultipleField,
@@ -14,6 +15,7 @@ from wtforms import (  # type: ignore[attr-defined]  # SelectChoice is newer tha
 )
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
+from qiantang_nest.billing.rules import CaseKind, case_kind_label
 from qiantang_nest.core.forms import BaseForm, DayField, YuanField
 from qiantang_nest.core.i18n import _, _l
 
@@ -80,3 +82,51 @@ class BillFilterForm(BaseForm):
         default="open",
     )
     q = StringField(_l("户主、企业或账单号"))
+
+
+class DepositCaseForm(BaseForm):
+    """What a household wants to keep of a deposit."""
+
+    kind = RadioField(_l("扣哪一项"), [InputRequired(_l("请选一项。"))], choices=[])
+    amount = YuanField(_l("扣多少"), [InputRequired(_l("请填写金额，例如 120"))])
+    what = StringField(_l("具体是什么"), [InputRequired(_l("请写清楚是什么。")), Length(max=200)])
+    evidence = FileField(_l("照片或票据"))
+
+    def say_kinds(self) -> None:
+        """The contract's cases, in the language of the page."""
+        self.kind.choices = [SelectChoice(kind.value, case_kind_label(kind)) for kind in CaseKind]
+
+
+class CaseReplyForm(BaseForm):
+    """The employer's word on it."""
+
+    agrees = RadioField(
+        _l("同意扣吗"),
+        [InputRequired(_l("请选同意或不同意。"))],
+        choices=[SelectChoice("yes", _l("同意扣")), SelectChoice("no", _l("不同意，请村里调解"))],
+    )
+    reply = StringField(_l("说一句为什么"), [Optional(), Length(max=200)])
+
+
+class CaseDecisionForm(BaseForm):
+    """What the village settles on."""
+
+    amount = YuanField(_l("调解下来扣多少"), [InputRequired(_l("请填写金额，不扣写 0。"))], low_fen=0)
+    decision = StringField(_l("怎么谈的"), [InputRequired(_l("请写一句结果。")), Length(max=200)])
+
+
+class DepositReturnForm(BaseForm):
+    """The deposit that went back outside the platform."""
+
+    paid_on = DayField(_l("哪天退的"), [InputRequired(_l("请选退款的那一天"))])
+    method = SelectField(
+        _l("怎么退的"), choices=[SelectChoice(value, label) for value, label in METHOD_LABELS.items()]
+    )
+    serial = StringField(_l("银行流水号"), [Optional(), Length(max=60)])
+    shown = HiddenField()
+
+    @property
+    def shown_fen(self) -> int:
+        """What the page said goes back; -1 if it is none of ours."""
+        typed = self.shown.data or ""
+        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 13 else -1

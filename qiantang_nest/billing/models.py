@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql import func
 
 from qiantang_nest.core.db import Base, refuse_as
-from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.errors import DomainError, WrongState
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.models import Owner, Room
@@ -35,6 +35,8 @@ class Bill(Base):
         ),
         Index("ix_bill_enterprise_id_starts_on", "enterprise_id", "starts_on"),
         Index("ix_bill_owner_id_starts_on", "owner_id", "starts_on"),
+        # Which bill the one issued anew for the same months stands in for.
+        Index("ix_bill_voided", "lease_id", "kind", "seq", postgresql_where=text("voided_at IS NOT NULL")),
         Index(
             "ix_bill_open",
             "village_code",
@@ -61,6 +63,8 @@ class Bill(Base):
     """Sum of the allocations; kept here so that open bills can be found by index."""
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str | None]
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("bill.id"), unique=True)
+    """The voided bill of the same months in whose place this one was issued."""
 
     lease: Mapped[Lease] = relationship()
     owner: Mapped[Owner] = relationship()
@@ -177,7 +181,7 @@ class Payment(Base):
 
 
 class PaymentAllocation(Base):
-    """The part of a payment that settles (part of) a bill."""
+    """The part of a payment that settles (part of) a bill; released when that bill is voided."""
 
     __tablename__ = "payment_allocation"
     __table_args__ = (
@@ -191,6 +195,8 @@ class PaymentAllocation(Base):
     bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"))
     amount_fen: Mapped[int]
     allocated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    released_at: Mapped[datetime | None]
+    """From then on it settles nothing: its bill was voided and the sum is credit again."""
 
     payment: Mapped[Payment] = relationship()
     bill: Mapped[Bill] = relationship()
@@ -215,6 +221,84 @@ class Receipt(Base):
     payment: Mapped[Payment] = relationship()
 
 
+class DepositCase(Base):
+    """A sum a lessor wants to keep of a room's deposit, for one of the contract's cases (条例 art. 10).
+
+    The employer agrees or disputes within ``reply_by``; a disputed one is decided by the village. Silence
+    past ``reply_by`` is agreement: computed, never stored.
+    """
+
+    __tablename__ = "deposit_case"
+    __table_args__ = (
+        CheckConstraint("kind IN ('utilities', 'damage')", name="kind_known"),
+        CheckConstraint(
+            "state IN ('open', 'agreed', 'disputed', 'decided', 'withdrawn')", name="state_known"
+        ),
+        CheckConstraint("amount_fen > 0", name="amount_positive"),
+        CheckConstraint("decided_fen BETWEEN 0 AND amount_fen", name="decided_within_amount"),
+        CheckConstraint("(state = 'decided') = (decided_fen IS NOT NULL)", name="decided_sum"),
+        Index("ix_deposit_case_lease_room_id", "lease_room_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    kind: Mapped[str]
+    amount_fen: Mapped[int]
+    what: Mapped[str]
+    evidence_media: Mapped[str | None]
+    opened_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    opened_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    opened_at: Mapped[datetime]
+    reply_by: Mapped[date]
+    """The last day on which the employer may answer."""
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    reply: Mapped[str | None]
+    replied_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    replied_at: Mapped[datetime | None]
+    decided_fen: Mapped[int | None]
+    decision: Mapped[str | None]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    decided_at: Mapped[datetime | None]
+
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+
+class DepositReturn(Base):
+    """The end of a room's deposit: so much was kept, so much went back outside the platform."""
+
+    __tablename__ = "deposit_return"
+    __table_args__ = (
+        CheckConstraint("held_fen > 0 AND deducted_fen >= 0 AND paid_fen >= 0", name="sums_not_negative"),
+        CheckConstraint("deducted_fen + paid_fen = held_fen", name="whole_deposit"),
+        CheckConstraint("method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name="method_known"),
+        Index("ix_deposit_return_pair", "enterprise_id", "owner_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lease_room_id: Mapped[int] = mapped_column(ForeignKey("lease_room.id"), unique=True)
+    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("owner.id"))
+    village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
+    held_fen: Mapped[int]
+    deducted_fen: Mapped[int]
+    paid_fen: Mapped[int]
+    due_on: Mapped[date]
+    paid_on: Mapped[date]
+    method: Mapped[str]
+    serial: Mapped[str] = mapped_column(server_default=text("''"))
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    recorded_at: Mapped[datetime]
+
+    lease_room: Mapped[LeaseRoom] = relationship()
+
+
+refuse_as(
+    "uq_deposit_return_lease_room_id",
+    WrongState,
+    _l("这间房的押金已经登记退过了，不用再记。"),
+)
 refuse_as(
     "uq_payment_serial",
     SerialTaken,

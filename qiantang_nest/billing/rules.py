@@ -405,3 +405,189 @@ def bill_state(bill: AnyBill, on: date) -> BillState:
 def bill_series(issued_on: date) -> str:
     """Return the number series of the bills of a month: ``ZD-202603``, numbered ``ZD-202603-000001``."""
     return f"ZD-{issued_on:%Y%m}"
+
+
+# --- what a change of a lease does to its bills -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RentedRoom:
+    """A room of a lease with its rent a month and its days; ``key`` is 0 for one that is yet to join."""
+
+    key: int
+    rent_fen: int
+    period: Period
+
+
+class LineFigures(NamedTuple):
+    """What makes one rent line the same as another."""
+
+    key: int
+    starts_on: date
+    ends_on: date
+    whole: bool
+    rate_fen: int
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class StandingBill:
+    """An issued rent bill that is not voided."""
+
+    id: int
+    number: str
+    seq: int
+    amount_fen: int
+    paid_fen: int
+    lines: tuple[LineFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BillingTerms:
+    """What of a lease decides its bills, beside its rooms."""
+
+    starts_on: date
+    convention: Convention
+    proration: Proration
+    bill_lead_days: int
+    grace_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillChange:
+    """What becomes of one month's bill, in fen.
+
+    ``bill_id`` is the bill to void, 0 when none stands yet; ``after_fen`` is what is billed then, 0 for
+    nothing; ``issue_on`` is when (None for nothing), at the latest the day of the change. ``paid_fen`` was
+    paid on the voided one and becomes credit.
+    """
+
+    bill_id: int
+    number: str
+    seq: int
+    starts_on: date
+    ends_on: date
+    before_fen: int
+    paid_fen: int
+    after_fen: int
+    issue_on: date | None
+
+
+def bill_changes(
+    standing: Sequence[StandingBill], rooms: Sequence[RentedRoom], terms: BillingTerms, today: date
+) -> list[BillChange]:
+    """Return which standing bills no longer say what the rooms cost, and what is billed in their place.
+
+    ``rooms`` are those after the change. Bills whose lines stay as they are do not appear; months not yet
+    billed appear if their issue day has come by ``today``. In the order of the months.
+    """
+    known = {bill.seq: bill for bill in standing}
+    last = max((room.period.inclusive_end or room.period.starts_on for room in rooms), default=None)
+    seqs = set(known)
+    if last is not None:
+        seqs |= set(range(1, cycle_on(_terms_of(rooms[0], terms), last) + 1))
+    changes = []
+    for seq in sorted(seqs):
+        pieces = [(room, piece) for room in rooms for piece in cycle_pieces(_terms_of(room, terms), seq)]
+        after = tuple(
+            sorted(
+                LineFigures(
+                    room.key, piece.starts_on, piece.ends_on, piece.whole, piece.rate_fen, piece.amount_fen
+                )
+                for room, piece in pieces
+            )
+        )
+        bill = known.get(seq)
+        if bill is not None and tuple(sorted(bill.lines)) == after:
+            continue
+        sum_fen = sum(line.amount_fen for line in after)
+        first = min((line.starts_on for line in after), default=None)
+        issue_on = None if first is None else first - timedelta(days=terms.bill_lead_days)
+        if bill is None:
+            if issue_on is None or issue_on > today or not sum_fen:
+                continue
+            figures = after
+        else:
+            figures = after or bill.lines
+        changes.append(
+            BillChange(
+                bill_id=bill.id if bill else 0,
+                number=bill.number if bill else "",
+                seq=seq,
+                starts_on=min(line.starts_on for line in figures),
+                ends_on=max(line.ends_on for line in figures),
+                before_fen=bill.amount_fen if bill else 0,
+                paid_fen=bill.paid_fen if bill else 0,
+                after_fen=sum_fen,
+                issue_on=max(issue_on, today) if issue_on is not None and sum_fen else None,
+            )
+        )
+    return changes
+
+
+def _terms_of(room: RentedRoom, terms: BillingTerms) -> LeaseTerms:
+    return LeaseTerms(
+        rent_fen=room.rent_fen,
+        period=room.period,
+        convention=terms.convention,
+        proration=terms.proration,
+        bill_lead_days=terms.bill_lead_days,
+        grace_days=terms.grace_days,
+        anchor_on=terms.starts_on,
+    )
+
+
+# --- deposits ---------------------------------------------------------------------------------------
+
+REPLY_DAYS = 3
+"""How long the employer has to answer a case, day of opening not counted."""
+
+
+class CaseKind(StrEnum):
+    """The cases of the contract in which the deposit may be reduced; no other is allowed.
+
+    Its third, unpaid rent, is none here: the bill is open and stays it, so what is set off against it is
+    recorded as a payment.
+    """
+
+    UTILITIES = "utilities"
+    DAMAGE = "damage"
+
+
+def case_kind_label(kind: CaseKind) -> str:
+    """The words of the contract (clause 4)."""
+    labels: dict[CaseKind, str] = {
+        CaseKind.UTILITIES: _("应付没付的水、电、燃气费"),
+        CaseKind.DAMAGE: _("损坏房屋、设施的修理费"),
+    }
+    return labels[kind]
+
+
+class AnyCase(Protocol):
+    """What tells how a case stands."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def amount_fen(self) -> int: ...
+    @property
+    def decided_fen(self) -> int | None: ...
+    @property
+    def reply_by(self) -> date: ...
+
+
+def kept_for(case: AnyCase, on: date) -> int | None:
+    """Return what a case takes of the deposit, in fen; None while it is not settled.
+
+    Agreed: all of it. Decided: what was decided. Unanswered past its last day: all of it.
+    """
+    match case.state:
+        case "withdrawn":
+            return 0
+        case "decided":
+            return case.decided_fen
+        case "agreed":
+            return case.amount_fen
+        case "open" if on > case.reply_by:
+            return case.amount_fen
+    return None

@@ -26,7 +26,6 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()
     proxies: int = 0
     clock_start: datetime | None = None
-    hold_hours: int = 48
     max_upload_mb: int = 64
     operator_name: str = ""
     operator_contact: str = ""

@@ -6,6 +6,7 @@ middle latitude; over 45 km of one district that is true to less than a thousand
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import cos, pi, radians, sin, sqrt
 from typing import NamedTuple
 
@@ -312,6 +313,7 @@ def _label_place(
     return None
 
 
+@cache
 def _field_lines(width: float, height: float) -> str:
     """Faint slanting lines, the fields of the plain; clipped to the land by the macro."""
     lines = []

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from wsgiref.headers import Headers
 
 from flask import (
@@ -24,7 +24,6 @@ from flask import (
     make_response,
     render_template,
     request,
-    url_for,
 )
 from flask_wtf.csrf import CSRFError
 from sqlalchemy import Select, func, select, text
@@ -139,7 +138,7 @@ class Page:
 def _page_url(page: int) -> str:
     query = request.args.to_dict(flat=False)
     query["page"] = [str(page)]
-    return url_for(request.endpoint or "", **{**(request.view_args or {}), **query})
+    return f"{request.path}?{urlencode(query, doseq=True)}"
 
 
 def number_from_query(name: str, default: int, low: int, high: int) -> int:

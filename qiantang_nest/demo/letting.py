@@ -5,16 +5,20 @@ September–October, a trough in the four weeks before the festival.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
+from qiantang_nest.bookings.rules import Times
+from qiantang_nest.core.identifiers import Sex
 from qiantang_nest.core.period import add_months
 from qiantang_nest.core.workdays import add_workdays
 from qiantang_nest.demo.loader import Loader
 from qiantang_nest.demo.people import People, seal
 from qiantang_nest.demo.supply import DemoHouse, DemoRoom
+from qiantang_nest.occupancy.rules import companion_key
 
 # Anchors of the factory zones (WGS-84) and how many of the firms stand there.
 ZONES = (
@@ -26,12 +30,14 @@ ZONES = (
 _SEASON = (0.7, 0.9, 2.1, 1.0, 0.8, 1.3, 1.2, 0.8, 1.3, 1.1, 0.7, 0.45)
 SMALL = 5000
 """Up to so many rooms a year the district counts as small."""
+_NIGHTS, _FRIENDS, _LAME, _BY_HAND = 0.25, 0.1, 0.02, 0.06
+"""Shares of rooms for night workers and of friends, of people who need the ground floor, of beds by hand."""
 _FESTIVALS = (date(2025, 1, 29), date(2026, 2, 17), date(2027, 2, 6), date(2028, 1, 26))
 
 
 @dataclass
 class Firm:
-    """An employer with one worksite, and the workers it has housed: (free from, sex, id)."""
+    """An employer with one worksite, and the workers it has housed by kind of room: (free from, id)."""
 
     id: int
     name: str
@@ -40,7 +46,7 @@ class Firm:
     lat: float
     lon: float
     size: float
-    bench: dict[str, list[tuple[date, int]]] = field(default_factory=lambda: {"M": [], "F": []})
+    bench: dict[tuple[str, bool], list[tuple[date, int]]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Letting:
@@ -276,6 +282,7 @@ class Letting:
                     room.rent_fen,
                     "accepted",
                     decided + timedelta(hours=rng.randint(1, 40)),
+                    decided + timedelta(hours=Times().answer_hours),
                 )
                 self._add(
                     "lease_room",
@@ -298,7 +305,8 @@ class Letting:
         rng = self._rng
         if starts_on > self._today or rng.random() < 0.06:
             return
-        sex = "M" if rng.random() < 0.62 else "F"
+        kind = ("M" if rng.random() < 0.62 else "F", rng.random() < _NIGHTS)
+        wish = f"老乡{room.id}" if rng.random() < _FRIENDS else ""
         for bed in range(1, room.capacity + 1):
             if bed > 1 and rng.random() < 0.16:
                 continue
@@ -310,7 +318,8 @@ class Letting:
                 if leave > self._today:
                     # Still here: the plan reaches to the end of the lease.
                     leave = ends_on if ends_on > self._today else leave
-                self._stay(firm, house, room, lease_room_id, bed, sex, arrive, leave)
+                worker_id, local = self._worker(firm, kind, wish, arrive, leave)
+                self._stay(firm, house, room, lease_room_id, bed, kind, worker_id, local, arrive, leave)
                 arrive = leave + timedelta(days=rng.randint(1, 12))
 
     def _stay(
@@ -320,12 +329,13 @@ class Letting:
         room: DemoRoom,
         lease_room_id: int,
         bed: int,
-        sex: str,
+        kind: tuple[str, bool],
+        worker_id: int,
+        local: bool,
         arrive: date,
         leave: date,
     ) -> None:
         rng, today = self._rng, self._today
-        worker_id, local = self._worker(firm, sex, arrive, leave)
         stay_id = self._loader.id("stay")
         left = leave if leave <= today else None
         self._add(
@@ -337,15 +347,16 @@ class Letting:
             room.id,
             lease_room_id,
             bed,
-            1 if sex == "M" else 2,
+            companion_key(Sex(kind[0]), night=kind[1]),
             arrive,
             leave,
             arrive,
             left,
+            rng.random() < _BY_HAND,
         )
         if local:
             return
-        for kind, day in (("arrival", arrive), ("departure", left)):
+        for report, day in (("arrival", arrive), ("departure", left)):
             if day is None:
                 continue
             due = self._due.setdefault(day, add_workdays(day, 3))
@@ -356,15 +367,18 @@ class Letting:
                 "registration",
                 stay_id,
                 house.village_code,
-                kind,
+                report,
                 day,
                 due,
                 done,
                 "" if done is None else f"LD{stay_id:09d}",
             )
 
-    def _worker(self, firm: Firm, sex: str, arrive: date, leave: date) -> tuple[int, bool]:
-        bench = firm.bench[sex]
+    def _worker(
+        self, firm: Firm, kind: tuple[str, bool], wish: str, arrive: date, leave: date
+    ) -> tuple[int, bool]:
+        sex, night = kind
+        bench = firm.bench[kind]
         if bench and bench[0][0] < arrive and self._rng.random() < 0.5:
             _free, worker_id = bench.pop(0)
             bench.append((leave + timedelta(days=1), worker_id))
@@ -388,6 +402,9 @@ class Letting:
             home,
             born,
             local,
+            "night" if night else "day",
+            wish,
+            self._rng.random() < _LAME,
             key,
         )
         if not local:
@@ -402,19 +419,19 @@ class Letting:
 
 _COLUMNS = {
     "worker": "id, enterprise_id, name, sex, id_number_sealed, id_number_hash, phone_sealed, phone_hash,"
-    " home_address, born_on, is_local, seal_key",
+    " home_address, born_on, is_local, shift, wish_group, ground_floor, seal_key",
     "room_claim": "id, room_id, village_code, starts_on, ends_on, state, created_at",
     "hold": "id, enterprise_id, worksite_id, starts_on, ends_on, expires_at, state, request_key,"
     " request_digest, created_at",
     "hold_room": "hold_id, claim_id, listing_id, room_id, owner_id, village_code, rent_fen, answer,"
-    " answered_at",
+    " answered_at, answer_due_at",
     "booking": "id, number, hold_id, enterprise_id, worksite_id, starts_on, ends_on, created_at",
     "lease": "id, number, owner_id, enterprise_id, village_code, starts_on, ends_on, convention, deposit_fen,"
     " state, signed_on, filing_state, filing_number, filed_on",
     "booking_lease": "lease_id, booking_id",
     "lease_room": "id, lease_id, claim_id, room_id, rent_fen, starts_on, ends_on",
     "stay": "id, worker_id, enterprise_id, village_code, room_id, lease_room_id, bed_no, companion_key,"
-    " starts_on, ends_on, arrived_on, left_on",
+    " starts_on, ends_on, arrived_on, left_on, by_hand",
     "registration": "stay_id, village_code, kind, happened_on, due_on, done_on, reference",
 }
 """In the order of their foreign keys."""

@@ -14,20 +14,25 @@ from qiantang_nest.billing.models import Bill
 from qiantang_nest.billing.services.payments import record_payment
 from qiantang_nest.bookings.models import Demand, Hold, HoldRoom
 from qiantang_nest.bookings.queries.rooms import candidates
-from qiantang_nest.bookings.rules import Answer, Area, Ask, OnRefusal, Wants
+from qiantang_nest.bookings.rules import Answer, Area, Ask, OnRefusal, Times, Wants
 from qiantang_nest.bookings.services.answer_hold import answer_hold
 from qiantang_nest.bookings.services.confirm_booking import confirm_booking
 from qiantang_nest.bookings.services.hold_rooms import hold_rooms
+from qiantang_nest.bookings.services.plans import read_for_plans, record_plans, solve_plans
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
+from qiantang_nest.core.identifiers import IdKind
 from qiantang_nest.core.media import store_photo
 from qiantang_nest.core.period import Period, add_months
+from qiantang_nest.demo.board import BoardHouse
+from qiantang_nest.demo.changes import change_leases
 from qiantang_nest.demo.logins import create_logins
 from qiantang_nest.demo.people import People, seal
 from qiantang_nest.demo.pictures import house_picture, room_picture
 from qiantang_nest.demo.supply import CLERK_VILLAGE
 from qiantang_nest.enterprises.models import Enterprise, Worksite
-from qiantang_nest.enterprises.services import add_stop
+from qiantang_nest.enterprises.rules import Shift, check_worker
+from qiantang_nest.enterprises.services import add_stop, add_workers
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import DISTRICT, villages_in
 from qiantang_nest.geography.rules import DEFAULT_COMMUTE, LatLon, TravelMode, commute_minutes, flat_m
@@ -49,7 +54,7 @@ PICTURED_SCALE = 0.02
 """Up to this scale rooms get drawn pictures."""
 
 _WANTED = ((40, 1, 20), (120, 2, 35), (16, 1, 12), (260, 3, 60), (80, 2, 90))
-"""Demands: beds, and from which to which number of days ahead they begin."""
+"""Demands: people, and from which to which number of days ahead they begin."""
 
 
 def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Path) -> None:
@@ -69,8 +74,14 @@ def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Pa
     villager = Actor(owner.user_id, Role.VILLAGER, str(owner.user_id), owner.name)
     _shuttle(enterprise, manager)
     _blocks(owner, villager, enterprise, manager, today, now)
+    _plans(enterprise, manager, today, now)
+    _workers_without_bed(enterprise, people, manager, today)
     _reports_to_make(today)
+    clerk = Actor(users[Role.VILLAGE_CLERK].id, Role.VILLAGE_CLERK, CLERK_VILLAGE)
+    BoardHouse(people=people, enterprise=enterprise, clerk=clerk, now=now, today=today).fill()
     _payment_to_confirm(owner, enterprise, manager, today, now)
+    clerk = Actor(users[Role.VILLAGE_CLERK].id, Role.VILLAGE_CLERK, CLERK_VILLAGE, "村管理员")
+    change_leases(enterprise=enterprise, manager=manager, clerk=clerk, today=today, now=now)
 
 
 def _owner_and_tenant(today: date) -> tuple[Owner, Enterprise]:
@@ -90,6 +101,35 @@ def _owner_and_tenant(today: date) -> tuple[Owner, Enterprise]:
     if lease is None:
         raise RuntimeError("the demo district is too small to have a lease today")
     return lease.owner, lease.enterprise
+
+
+def _workers_without_bed(enterprise: Enterprise, people: People, manager: Actor, today: date) -> None:
+    """Six who start next week: two friends, two on nights, one who needs the ground floor."""
+    rows = []
+    for sex, shift, wish, ground in (
+        ("M", Shift.DAY, "老乡1", False),
+        ("M", Shift.DAY, "老乡1", False),
+        ("F", Shift.DAY, "", True),
+        ("M", Shift.NIGHT, "", False),
+        ("F", Shift.NIGHT, "", False),
+        ("F", Shift.DAY, "", False),
+    ):
+        number, _born, home = people.id_number(sex, today)
+        rows.append(
+            check_worker(
+                name=people.worker_name(sex),
+                sex=sex,
+                id_kind=IdKind.RESIDENT,
+                id_number=number,
+                phone=people.phone(),
+                today=today,
+                home_address=home,
+                shift=shift,
+                wish_group=wish,
+                ground_floor=ground,
+            )
+        )
+    add_workers(enterprise=enterprise, rows=rows, actor=manager)
 
 
 def _consents(clerk: User, today: date) -> None:
@@ -179,20 +219,63 @@ def _demands(rng: Random, today: date, now: datetime) -> None:
         .order_by(Worksite.id)
         .limit(40)
     ).scalars()
-    for site, (beds, first, last) in zip(rng.sample(sites.all(), k=5), _WANTED, strict=True):
+    for site, (people, first, last) in zip(rng.sample(sites.all(), k=5), _WANTED, strict=True):
         starts_on = today + timedelta(days=rng.randint(first, last))
         db.session.add(
             Demand(
                 enterprise_id=site.enterprise_id,
                 worksite_id=site.id,
-                beds=beds,
+                **_heads(people),
                 starts_on=starts_on,
                 ends_on=add_months(starts_on, rng.choice((3, 6))),
                 max_rent_fen=rng.choice((32_000, 36_000, None)),
-                note="",
+                max_minutes=rng.choice((25, 40, None)),
+                spare_percent=5,
                 created_at=now - timedelta(days=rng.randint(0, 6)),
             )
         )
+
+
+def _heads(people: int) -> dict[str, int]:
+    """A usual mix: a third women, a fifth on nights, a couple in each twenty."""
+    couples = people // 20
+    singles = people - 2 * couples
+    women, nights = singles // 3, singles // 5
+    return {
+        "day_men": singles - women - nights,
+        "day_women": women,
+        "night_men": nights,
+        "couples": couples,
+    }
+
+
+def _plans(enterprise: Enterprise, manager: Actor, today: date, now: datetime) -> None:
+    """The tenant has a need with plans that meet it, and one that asks too much, for the district to see."""
+    site = (
+        db.session.execute(
+            select(Worksite).where(Worksite.enterprise_id == enterprise.id).order_by(Worksite.id)
+        )
+        .scalars()
+        .first()
+    )
+    starts_on = today + timedelta(days=10)
+    for people, rent_fen, minutes in ((24, None, None), (120, 24_000, 12)):
+        demand = Demand(
+            enterprise_id=enterprise.id,
+            worksite_id=site.id if site else None,
+            shifts="白班 8:00–20:00，夜班 20:00–8:00",
+            starts_on=starts_on,
+            ends_on=add_months(starts_on, 6),
+            max_rent_fen=rent_fen,
+            max_minutes=minutes,
+            created_by=manager.user_id,
+            created_at=now,
+            **_heads(people),
+        )
+        db.session.add(demand)
+        db.session.flush()
+        found = read_for_plans(demand=demand, now=now)
+        record_plans(found=found, made=solve_plans(found), actor=manager)
 
 
 def _shuttle(enterprise: Enterprise, manager: Actor) -> None:
@@ -239,7 +322,7 @@ def _blocks(
             worksite=site,
             request_key=uuid.UUID(int=number, version=4),
             shown_rent_fen=None,
-            hold_hours=48,
+            times=Times(),
             actor=manager,
             now=now,
         )
@@ -254,10 +337,13 @@ def _blocks(
             hold_room_ids=rooms,
             answer=Answer.ACCEPTED,
             reason="",
+            times=Times(),
             actor=villager,
             now=now,
         )
-        confirm_booking(hold=taken, terms=Terms(), drop_waiting=False, actor=manager, now=now)
+        confirm_booking(
+            hold=taken, terms=Terms(), drop_waiting=False, sign_days=Times().sign_days, actor=manager, now=now
+        )
         mine = mine[1:]
     if mine or others:
         hold([*mine[:2], *others], 2)

@@ -18,7 +18,7 @@ from wtforms.widgets import TelInput
 from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice, given
 from qiantang_nest.core.i18n import _l
 from qiantang_nest.core.identifiers import IdKind, check_phone, check_uscc
-from qiantang_nest.enterprises.rules import WorkerRow, check_worker
+from qiantang_nest.enterprises.rules import LONGEST_WISH, Shift, WorkerRow, check_worker
 from qiantang_nest.geography.rules import LatLon
 
 
@@ -145,6 +145,13 @@ class WorkerForm(BaseForm):
     is_local = BooleanField(_l("本地户籍，不用报流动人口登记"))
     couple_id_number = StringField(_l("配偶的证件号"), [Length(max=60)], render_kw={"autocomplete": "off"})
 
+    shift = RadioField(
+        _l("班次"),
+        choices=[SelectChoice(Shift.DAY.value, _l("白班")), SelectChoice(Shift.NIGHT.value, _l("夜班"))],
+        default=Shift.DAY.value,
+    )
+    wish_group = StringField(_l("同住组"), [Length(max=LONGEST_WISH)])
+    ground_floor = BooleanField(_l("要住一楼"))
     no_couple = BooleanField(_l("不再按夫妻安排"))
 
     def row(self, today: date) -> WorkerRow:
@@ -160,6 +167,9 @@ class WorkerForm(BaseForm):
             born_on=self.born_on.data,
             is_local=self.is_local.data,
             couple_id_number=self.couple_id_number.data or "",
+            shift=Shift(self.shift.data),
+            wish_group=self.wish_group.data or "",
+            ground_floor=self.ground_floor.data,
         )
 
 

@@ -61,8 +61,6 @@ class Worksite(Base):
     """When a routing service, if there is one, is to be asked for the ways here; a new worksite at once."""
     routes_attempts: Mapped[int] = mapped_column(server_default=text("0"))
     """How often it has been asked in vain since."""
-    routes_told_at: Mapped[datetime | None]
-    """When it last answered; None: there is nothing in ``RoutedMinutes``."""
 
     enterprise: Mapped[Enterprise] = relationship()
 
@@ -118,6 +116,7 @@ class RoutedMinutes(Base):
     minutes: Mapped[int]
     village_lat: Mapped[float]
     village_lon: Mapped[float]
+    told_at: Mapped[datetime]
 
 
 class Worker(HasSealed, Base):
@@ -129,6 +128,7 @@ class Worker(HasSealed, Base):
         CheckConstraint("id_kind IN ('resident', 'passport', 'permanent')", name="id_kind_known"),
         UniqueConstraint("enterprise_id", "id_number_hash", name="uq_worker_enterprise_id_number"),
         CheckConstraint("couple_with_id <> id", name="couple_of_two"),
+        CheckConstraint("shift IN ('day', 'night')", name="shift_known"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -148,6 +148,11 @@ class Worker(HasSealed, Base):
     is_local: Mapped[bool] = mapped_column(server_default=text("false"))
     """Local 户籍: on the register, but no outsider report."""
     couple_with_id: Mapped[int | None] = mapped_column(ForeignKey("worker.id"))
+    shift: Mapped[str] = mapped_column(server_default=text("'day'"))
+    """Who works at night sleeps by day, in rooms of such; trigger ``worker_shift_fits_bed`` sees to it."""
+    wish_group: Mapped[str] = mapped_column(server_default=text("''"))
+    """The name that those who want to be together have in common; a wish, not a right."""
+    ground_floor: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     enterprise: Mapped[Enterprise] = relationship()

@@ -8,8 +8,9 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.crypto import lookup_hash
 from qiantang_nest.core.db import db
-from qiantang_nest.core.errors import NotFound
+from qiantang_nest.core.errors import InvalidValue, NotFound
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.identifiers import check_uscc
 from qiantang_nest.enterprises.models import Enterprise, RoutedMinutes, ShuttleStop, Worker, Worksite
 from qiantang_nest.geography.models import Street, Village
 from qiantang_nest.geography.rules import (
@@ -104,11 +105,11 @@ def ride_minutes(stop: ShuttleStop, gate: LatLon, rule: CommuteRule) -> int:
 
 
 def way_to_work(worksite: Worksite, mode: TravelMode, rule: CommuteRule) -> WayToWork:
-    """How people come to a worksite by one mode; two statements at most."""
+    """How people come to a worksite by one mode: one statement, two for the shuttle."""
     gate = LatLon(worksite.lat, worksite.lon)
     if mode is TravelMode.SHUTTLE:
         stops = stops_of(worksite.id)
-        routed = _routed_to_stops(worksite) if stops else {}
+        routed = _routed_to_stops(worksite.id) if stops else {}
         boardings = tuple(
             Boarding(
                 LatLon(stop.lat, stop.lon), stop.name, ride_minutes(stop, gate, rule), routed.get(stop.id, {})
@@ -116,7 +117,7 @@ def way_to_work(worksite: Worksite, mode: TravelMode, rule: CommuteRule) -> WayT
             for stop in stops
         )
         return WayToWork(gate, mode, rule, boardings)
-    return WayToWork(gate, mode, rule, (Boarding(gate, routed=_routed_to_gate(worksite, mode)),))
+    return WayToWork(gate, mode, rule, (Boarding(gate, routed=_routed_to_gate(worksite.id, mode)),))
 
 
 def ways_to_work(worksite: Worksite, rule: CommuteRule) -> dict[TravelMode, WayToWork]:
@@ -124,20 +125,16 @@ def ways_to_work(worksite: Worksite, rule: CommuteRule) -> dict[TravelMode, WayT
     return {mode: way_to_work(worksite, mode, rule) for mode in TravelMode}
 
 
-def _routed_to_gate(worksite: Worksite, mode: TravelMode) -> dict[str, int]:
-    if worksite.routes_told_at is None:
-        return {}
+def _routed_to_gate(worksite_id: int, mode: TravelMode) -> dict[str, int]:
     rows = db.session.execute(
-        _routed(worksite.id).where(RoutedMinutes.stop_id.is_(None), RoutedMinutes.mode == mode.value)
+        _routed(worksite_id).where(RoutedMinutes.stop_id.is_(None), RoutedMinutes.mode == mode.value)
     )
     return {row.village_code: row.minutes for row in rows}
 
 
-def _routed_to_stops(worksite: Worksite) -> dict[int, dict[str, int]]:
+def _routed_to_stops(worksite_id: int) -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
-    if worksite.routes_told_at is None:
-        return found
-    for row in db.session.execute(_routed(worksite.id).where(RoutedMinutes.stop_id.isnot(None))):
+    for row in db.session.execute(_routed(worksite_id).where(RoutedMinutes.stop_id.isnot(None))):
         found.setdefault(row.stop_id, {})[row.village_code] = row.minutes
     return found
 
@@ -231,3 +228,14 @@ def names_of(worker_ids: Sequence[int]) -> dict[int, str]:
         return {}
     rows = db.session.execute(select(Worker.id, Worker.name).where(Worker.id.in_(worker_ids)))
     return {row.id: row.name for row in rows}
+
+
+def verified_enterprise(uscc: str) -> Enterprise | None:
+    """The verified employer of a code, as a person types it."""
+    try:
+        code = check_uscc(uscc)
+    except InvalidValue:
+        return None
+    return db.session.execute(
+        select(Enterprise).where(Enterprise.uscc == code, Enterprise.state == "verified")
+    ).scalar_one_or_none()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
@@ -18,6 +19,19 @@ from qiantang_nest.core.text import normalise
 
 WORKING_AGE = 16
 LONGEST_NAME = 40
+LONGEST_WISH = 20
+
+
+class Shift(StrEnum):
+    """When somebody works; who works at night sleeps by day."""
+
+    DAY = "day"
+    NIGHT = "night"
+
+
+def shift_label(shift: str) -> str:
+    """The word for a shift."""
+    return str(_("夜班") if shift == Shift.NIGHT else _("白班"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,10 @@ class WorkerRow:
     is_local: bool = False
     couple_id_number: str | None = None
     """The ID number of husband or wife, if they may share a room; both rows must name each other."""
+    shift: Shift | None = None
+    """None leaves shift, wish and ground floor as they are, for somebody new by day and without wishes."""
+    wish_group: str | None = None
+    ground_floor: bool | None = None
 
 
 def check_worker(
@@ -48,6 +66,9 @@ def check_worker(
     born_on: date | None = None,
     is_local: bool = False,
     couple_id_number: str = "",
+    shift: Shift | None = None,
+    wish_group: str | None = None,
+    ground_floor: bool | None = None,
 ) -> WorkerRow:
     """Normalise and check what was typed. Raises InvalidValue with the sentence for the person.
 
@@ -83,6 +104,9 @@ def check_worker(
         born_on=born_on,
         is_local=is_local,
         couple_id_number=couple,
+        shift=shift,
+        wish_group=None if wish_group is None else check_wish(wish_group),
+        ground_floor=ground_floor,
     )
 
 
@@ -90,6 +114,14 @@ def _couple_number(text: str, today: date) -> str:
     """Husband's or wife's number: of an ID card by its length, else of a passport."""
     resident = sum(char.isalnum() for char in normalise(text)) in (15, 18)
     return check_document_number(IdKind.RESIDENT if resident else IdKind.PASSPORT, text, today=today)
+
+
+def check_wish(text: str) -> str:
+    """The name of a wish to be together as stored. Raises InvalidValue."""
+    wish = " ".join(normalise(text).split())
+    if len(wish) > LONGEST_WISH:
+        raise InvalidValue(_("同住组的名字最多 %(most)s 个字", most=LONGEST_WISH))
+    return wish
 
 
 def check_person_name(text: str) -> str:

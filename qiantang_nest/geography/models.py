@@ -1,13 +1,13 @@
 """The official divisions, where villages lie, and how fast one gets from there to work."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
-from sqlalchemy.sql import func
 
 from qiantang_nest.accounts.models import User
+from qiantang_nest.core.dated_rules import DatedRule
 from qiantang_nest.core.db import Base, refuse_as
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _l
@@ -66,11 +66,8 @@ class DivisionUnit(Base):
     official_name: Mapped[str]
 
 
-class CommuteSetting(Base):
-    """What the district reckons the way to work by; ``rules.CommuteRule`` has the figures where it says none.
-
-    The newest row whose ``effective_on`` has come is in force.
-    """
+class CommuteSetting(DatedRule, Base):
+    """What the district reckons the way to work by; without a row ``rules.CommuteRule`` has the figures."""
 
     __tablename__ = "commute_setting"
     __table_args__ = (
@@ -81,15 +78,10 @@ class CommuteSetting(Base):
         CheckConstraint("btrim(basis) <> ''", name="basis_given"),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     detour: Mapped[Decimal] = mapped_column(Numeric(3, 2))
     walk_kmh: Mapped[Decimal] = mapped_column(Numeric(3, 1))
     ebike_kmh: Mapped[Decimal] = mapped_column(Numeric(3, 1))
     shuttle_kmh: Mapped[Decimal] = mapped_column(Numeric(3, 1))
-    basis: Mapped[str]
-    effective_on: Mapped[date] = mapped_column(unique=True)
-    set_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
-    set_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     setter: Mapped[User | None] = relationship()
 

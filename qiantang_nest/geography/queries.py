@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, select, true
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
+from qiantang_nest.core.dated_rules import rule_on
 from qiantang_nest.core.db import db
 from qiantang_nest.core.i18n import _
 from qiantang_nest.geography.models import CommuteSetting, Street, Village
@@ -85,17 +86,17 @@ def area_name(scope: str) -> str:
 
 def commute_rule_on(day: date) -> CommuteRule:
     """The figures in force on a day: the newest set by then, else those of the rulebook."""
-    row = CommuteSetting
-    found = db.session.execute(
-        select(row.detour, row.walk_kmh, row.ebike_kmh, row.shuttle_kmh, row.basis, row.effective_on)
-        .where(row.effective_on <= day)
-        .order_by(row.effective_on.desc())
-        .limit(1)
-    ).one_or_none()
+    found = rule_on(CommuteSetting, day)
     if found is None:
         return DEFAULT_COMMUTE
-    detour, walk, ebike, shuttle, basis, effective_on = found
-    return CommuteRule(float(detour), float(walk), float(ebike), float(shuttle), basis, effective_on)
+    return CommuteRule(
+        detour=float(found.detour),
+        walk_kmh=float(found.walk_kmh),
+        ebike_kmh=float(found.ebike_kmh),
+        shuttle_kmh=float(found.shuttle_kmh),
+        basis=found.basis,
+        effective_on=found.effective_on,
+    )
 
 
 def commute_settings() -> Sequence[CommuteSetting]:

@@ -7,11 +7,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.dated_rules import add_rule
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
@@ -172,36 +172,16 @@ def set_commute_rule(
     Raises:
         InvalidValue: a day in the past, or one that already has figures.
     """
-    if effective_on < today:
-        raise InvalidValue(
-            _("路程标准只能从今天或以后起用，不能倒回 %(day)s。", day=effective_on.isoformat())
-        )
-    taken = db.session.execute(select(CommuteSetting.id).where(CommuteSetting.effective_on == effective_on))
-    if taken.first() is not None:
-        raise InvalidValue(_("%(day)s 已经定过一次标准，请换一天。", day=effective_on.isoformat()))
-    setting = CommuteSetting(
-        detour=detour,
-        walk_kmh=walk_kmh,
-        ebike_kmh=ebike_kmh,
-        shuttle_kmh=shuttle_kmh,
-        basis=basis,
-        effective_on=effective_on,
-        set_by=actor.user_id,
-    )
-    db.session.add(setting)
-    db.session.flush()
-    audit.record(
-        actor=actor,
+    return add_rule(
+        CommuteSetting(
+            detour=detour,
+            walk_kmh=walk_kmh,
+            ebike_kmh=ebike_kmh,
+            shuttle_kmh=shuttle_kmh,
+            basis=basis,
+            effective_on=effective_on,
+        ),
         action="geography.set_commute_rule",
-        entity="commute_setting",
-        entity_id=setting.id,
-        changes={
-            "detour": str(detour),
-            "walk_kmh": str(walk_kmh),
-            "ebike_kmh": str(ebike_kmh),
-            "shuttle_kmh": str(shuttle_kmh),
-            "basis": basis,
-            "effective_on": effective_on.isoformat(),
-        },
+        today=today,
+        actor=actor,
     )
-    return setting

@@ -10,6 +10,7 @@ from sqlalchemy.sql import func
 from sqlalchemy.types import Text, UserDefinedType
 
 from qiantang_nest.core.crypto import HasSealed, SealedText, hash_column, sealed_column
+from qiantang_nest.core.dated_rules import DatedRule
 from qiantang_nest.core.db import Base, refuse_as
 from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.i18n import _l
@@ -40,11 +41,8 @@ class AlreadyOffered(DomainError):
     """The room is already offered, or waits for the clerk, on one of the days."""
 
 
-class CapacityRule(Base):
-    """How many may sleep in a room (杭州市居住房屋出租安全管理若干规定 art. 14 by default).
-
-    The newest row whose ``effective_on`` has come is in force.
-    """
+class CapacityRule(DatedRule, Base):
+    """How many may sleep in a room (杭州市居住房屋出租安全管理若干规定 art. 14 by default)."""
 
     __tablename__ = "capacity_rule"
     __table_args__ = (
@@ -53,13 +51,8 @@ class CapacityRule(Base):
         CheckConstraint("btrim(basis) <> ''", name="basis_given"),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     cap: Mapped[int]
     m2_per_person: Mapped[Decimal] = mapped_column(Numeric(4, 1))
-    basis: Mapped[str]
-    effective_on: Mapped[date] = mapped_column(unique=True)
-    set_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
-    set_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Owner(HasSealed, Base):
@@ -172,9 +165,12 @@ class House(Base):
     dangerous_reason: Mapped[str | None]
     safe_until: Mapped[date | None]
     """First day the latest passed safety check no longer covers; None if the latest failed or none exists."""
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk entered it as the household's proxy."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    owner: Mapped[Owner] = relationship()
+    owner: Mapped[Owner] = relationship(foreign_keys=[owner_id])
 
 
 class HouseDocument(Base):
@@ -263,6 +259,9 @@ class Room(Base):
     beds: Mapped[int]
     features: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     """Codes of ``housing.rules.FEATURES``."""
+    added_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    on_behalf_of: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk entered it as the household's proxy."""
     removed_at: Mapped[datetime | None]
 
     house: Mapped[House] = relationship()
@@ -281,6 +280,27 @@ class Photo(Base):
     height: Mapped[int]
     added_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     added_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RoomNote(Base):
+    """A line the village's staff keep about a room, until it is struck off; nobody else reads it."""
+
+    __tablename__ = "room_note"
+    __table_args__ = (
+        CheckConstraint("btrim(words) <> '' AND length(words) <= 120", name="words_short"),
+        CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removed_by_somebody"),
+        Index("ix_room_note_live", "room_id", postgresql_where=text("removed_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
+    words: Mapped[str]
+    noted_by: Mapped[int] = mapped_column(ForeignKey("app_user.id"))
+    noted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    removed_at: Mapped[datetime | None]
+
+    room: Mapped[Room] = relationship()
 
 
 class Listing(Base):
@@ -309,6 +329,8 @@ class Listing(Base):
     room_id: Mapped[int] = mapped_column(ForeignKey("room.id"), index=True)
     rent_fen: Mapped[int]
     """A month, for the whole room."""
+    direct: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The household need not be asked: whoever holds the room has its yes."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     conditions: Mapped[str] = mapped_column(server_default=text("''"))

@@ -8,7 +8,7 @@ from sqlalchemy.sql import func
 
 from qiantang_nest.core.db import Base
 
-ACCOUNTS = ("receivable", "rent_income", "deposit_due", "deposit_held", "bank", "credit")
+ACCOUNTS = ("receivable", "rent_income", "deposit_due", "deposit_held", "bank", "credit", "deducted")
 
 
 class LedgerEntry(Base):
@@ -17,7 +17,7 @@ class LedgerEntry(Base):
     Debit and credit stand in one row, so balance is a matter of shape rather than of a deferred check.
     ``receivable`` is what the payer owes, ``rent_income`` what the payee earned, ``deposit_due`` and
     ``deposit_held`` deposits owed to and held by the payee, ``bank`` what arrived at the payee, ``credit``
-    what was paid too much.
+    what was paid too much, ``deducted`` what the payee kept of a deposit for a listed case.
     """
 
     __tablename__ = "ledger_entry"
@@ -43,6 +43,6 @@ class LedgerEntry(Base):
     credit: Mapped[str]
     amount_fen: Mapped[int]
     source: Mapped[str]
-    """Table of the row that caused it: bill, payment_allocation, payment."""
+    """Table of the row that caused it: bill, payment_allocation, payment, deposit_return."""
     source_id: Mapped[int]
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_entry.id"), unique=True)

@@ -17,18 +17,39 @@ MESSAGES = {
     "enterprises.submitted": _l("%(name)s 交来了企业资料，等您核验。"),
     "enterprises.verified": _l("%(name)s 已通过核验，可以订房了。"),
     "bookings.answer_wanted": _l("%(enterprise)s 想租您 %(rooms)s 间房，每月 %(rent_fen)s 元，等您答复。"),
+    "bookings.held_directly": _l(
+        "%(enterprise)s 订了您 %(rooms)s 间房，每月 %(rent_fen)s 元，等企业来签合同。"
+    ),
+    "bookings.answer_due": _l("%(enterprise)s 想租您 %(rooms)s 间房，快到答复时限了，请看一下。"),
+    "bookings.owner_silent": _l(
+        "%(owner)s还没有答复 %(enterprise)s（%(rooms)s 间房），请联系户主，或者替他答复。"
+    ),
+    "bookings.hold_ends_soon": _l("锁定的 %(rooms)s 间房快到时了，请在到时以前预订，或者延长一次。"),
+    "bookings.hold_lengthened": _l("%(enterprise)s 多留您的房 %(hours)s 小时：%(reason)s"),
+    "bookings.rooms_offered": _l("候补的房有了：%(rooms)s 间 %(beds)s 张床，留到 %(until)s，请看看要不要。"),
     "bookings.hold_released": _l("%(enterprise)s 不租您的房了，您不用再答复。"),
     "bookings.rooms_refused": _l(
         "有户主不租 %(rooms)s 间房：换好了 %(replaced)s 间，去掉了 %(dropped)s 间。请看一下。"
     ),
     "bookings.all_answered": _l("户主都答复了，%(rooms)s 间房可以预订。请在锁定到时以前预订。"),
-    "bookings.lease_to_sign": _l("%(enterprise)s 订了您 %(rooms)s 间房，合同 %(number)s 等您签字。"),
+    "bookings.lease_to_sign": _l(
+        "%(enterprise)s 订了您 %(rooms)s 间房，合同 %(number)s 等您签字，最晚 %(last_on)s 签。"
+    ),
     "bookings.lease_signed": _l("合同 %(number)s 两边都签好了。"),
-    "bookings.lease_half_signed": _l("合同 %(number)s 对方签好了，等您这边签字。"),
+    "bookings.lease_half_signed": _l("合同 %(number)s 对方签好了，等您这边签字，最晚 %(last_on)s 签。"),
+    "bookings.lease_withdrawn": _l(
+        "%(enterprise)s 撤回了合同 %(number)s，不租您的 %(rooms)s 间房了：%(reason)s。您不用再签字。"
+    ),
+    "bookings.lease_declined": _l("户主不签合同 %(number)s 了，%(rooms)s 间房放开了：%(reason)s。"),
+    "bookings.lease_cancelled": _l("合同 %(number)s 取消了，%(rooms)s 间房放开了：%(reason)s。"),
     "bookings.house_dangerous": _l(
         "%(village)s 有一座房子被鉴定为危房，贵司锁定的 %(held)s 间已经放开，"
         "租着的 %(leased)s 间请尽快安排搬出。"
     ),
+    "bookings.change_asked": _l("合同 %(number)s 对方提出了变更，等您答复。"),
+    "bookings.take_asked": _l("%(name)s 想把合同 %(number)s 转给贵司，等您答应。"),
+    "bookings.change_done": _l("合同 %(number)s 的变更办好了，账单也跟着改了，请看一下。"),
+    "bookings.change_refused": _l("合同 %(number)s 的变更对方没有同意：%(reason)s"),
     "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
     "housing.listing_approved": _l("%(house)s的 %(room)s 房可以出租了，已经上架。"),
     "housing.listing_returned": _l("%(house)s的 %(room)s 房还要补一下：%(reason)s。"),

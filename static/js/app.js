@@ -169,30 +169,6 @@ if (synth && document.querySelector("[data-read]")) {
   synth.addEventListener?.("voiceschanged", offerReading);
 }
 
-/* Room board: one tab stop, arrows move between bars. */
-for (const board of document.querySelectorAll("table.board")) {
-  const rows = [...board.tBodies].flatMap((body) => [...body.rows]).map((row) => [...row.querySelectorAll("a.bar")]).filter((bars) => bars.length);
-  const all = rows.flat();
-  all.forEach((bar, index) => { bar.tabIndex = index === 0 ? 0 : -1; });
-  board.addEventListener("keydown", (event) => {
-    const bar = event.target.closest("a.bar");
-    const y = rows.findIndex((row) => row.includes(bar));
-    if (y < 0) return;
-    const x = rows[y].indexOf(bar);
-    const to = {
-      ArrowLeft: rows[y][x - 1], ArrowRight: rows[y][x + 1],
-      ArrowUp: rows[y - 1]?.[Math.min(x, rows[y - 1].length - 1)],
-      ArrowDown: rows[y + 1]?.[Math.min(x, rows[y + 1].length - 1)],
-      Home: rows[y][0], End: rows[y][rows[y].length - 1],
-    }[event.key];
-    if (!to) return;
-    event.preventDefault();
-    bar.tabIndex = -1;
-    to.tabIndex = 0;
-    to.focus();
-  });
-}
-
 /* Partial updates carry the token in a header. */
 document.addEventListener("htmx:configRequest", (event) => {
   const token = document.querySelector("meta[name=csrf-token]");

@@ -32,9 +32,11 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 SIGNED_TEXT = "0" * 40
 QUERIES = {
     "bookings.hold_rooms": {"count": "1", "area": "330114003201"},
+    "occupancy.close_rooms": {"room": "{room_id}"},
+    "occupancy.reopen_rooms": {"room": "{closed_room_id}"},
     "reports.occupancy_rooms": {"figure": "registered"},
 }
-"""What an address needs beside its path to show a page at all."""
+"""What an address needs beside its path to show a page at all; names of ids are those of the side."""
 _NOT_COMPARED = {"audit_event", "throttle", "user_session", "alembic_version", "occupancy_day"}
 
 
@@ -63,7 +65,8 @@ class Site:
     def url(self, role: str, endpoint: str, side: int = 0, **values: Any) -> str:
         """The address of an endpoint for the things of one side."""
         known = self.world.values(role, endpoint, set(self.rule(endpoint).arguments), side)
-        query = QUERIES.get(endpoint, {})
+        ids = self.world.sides[side].ids
+        query = {name: value.format_map(ids) for name, value in QUERIES.get(endpoint, {}).items()}
         adapter = self.app.url_map.bind("localhost")
         return adapter.build(endpoint, {**known, **query, **values})
 
@@ -95,7 +98,12 @@ class Site:
         try:
             return client.open(url, method=method, data=data, headers=headers, buffered=True)
         finally:
-            if not keep:
+            # A request may leave savepoints of its own open inside: they would pile up.
+            while (inner := self.connection.get_nested_transaction()) not in (point, None):
+                inner.rollback()
+            if keep:
+                point.commit()
+            else:
                 point.rollback()
 
     def _cookie(self, role: str, url: str) -> str:

@@ -75,6 +75,12 @@ def addresses(site: Site, role: str, endpoint: str) -> list[str]:
         return [site.url(role, endpoint, step=step) for step in steps]
     if endpoint == "housing.list_at_house":
         return [site.url(role, endpoint), site.url(role, endpoint, new="1")]
+    if endpoint == "bookings.lease_change":
+        taken_over = site.world.sides[0].ids["bookings.take_lease.change_id"]
+        return [site.url(role, endpoint), site.url(role, endpoint, change_id=taken_over)]
+    if endpoint == "bookings.wait":
+        waits = site.world.sides[0].ids["bookings.leave_waiting.demand_id"]
+        return [site.url(role, endpoint), site.url(role, endpoint, demand_id=waits)]
     return [site.url(role, endpoint)]
 
 

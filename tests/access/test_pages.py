@@ -19,9 +19,13 @@ NO_FORM = {
     "accounts.sign_in_by_code",
     "accounts.sign_up",
     "housing.ask_link",
+    "spreadsheets.carry_out_changes_file",
+    "spreadsheets.changes_errors",
     "spreadsheets.confirm_village_import",
     "spreadsheets.roster_errors",
     "spreadsheets.save_roster",
+    "spreadsheets.save_demands",
+    "spreadsheets.demand_errors",
 }
 """Forms that stand on pages which only a POST or another state of the world shows."""
 

@@ -20,7 +20,7 @@ from tests.access.world import (
     WORKER_SURNAMES,
 )
 
-NOT_A_THING = {"step", "locale", "on", "filename"}
+NOT_A_THING = {"step", "locale", "moment", "on", "filename"}
 """Variables of addresses that name no row."""
 NO_OTHERS = {
     "accounts.disable_user",
@@ -29,8 +29,10 @@ NO_OTHERS = {
     "accounts.reset_second_factor",
     "accounts.revoke_role",
     "bookings.room",
+    "occupancy.worker_page",
 }
-"""Every account is the administrators' business, every published room everybody's."""
+"""Every account is the administrators' business, every published room everybody's; a personal link is its own
+permission (``test_a_personal_link_shows_its_own_side_alone``)."""
 ABSENT = {"name": "0" * 32 + ".jpg", "code": "330114009999"}
 EVERY_EMPLOYER = re.compile(r"ZZS\d-企业")
 MAY_NAME_EMPLOYERS = {
@@ -110,6 +112,8 @@ def test_no_page_shows_what_is_foreign(site: Site, role: str) -> None:
         if row["method"] != "GET" or row[role] not in ("yes", "public"):
             continue
         endpoint = row["endpoint"]
+        if endpoint == "occupancy.worker_page":
+            continue
         address = site.url(role, endpoint)
         joint = "&" if "?" in address else "?"
         addresses = [address, f"{address}{joint}per_page=200&state=all"]
@@ -124,6 +128,22 @@ def test_no_page_shows_what_is_foreign(site: Site, role: str) -> None:
             if found := leaks(role, endpoint, answer, FOREIGN[role]):
                 wrong.append(f"{endpoint} {one} tells {found}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_personal_link_shows_its_own_side_alone(site: Site, side: int) -> None:
+    """Whoever opens it sees the bed and the house; no whole name, no number, nothing of others."""
+    own = site.world.sides[side]
+    answer = site.open("visitor", "GET", site.url("visitor", "occupancy.worker_page", side))
+    assert answer.status_code == 200
+    others = tuple(number for number in range(4) if number != side)
+    assert leaks("visitor", "occupancy.worker_page", answer, others) == set()
+    assert f"{WORKER_SURNAMES[side]}师傅" in answer.text
+    for secret in (f"{WORKER_SURNAMES[side]}ZZS", OWNER_SURNAMES[side], STAFF_SURNAMES[side], "籍贯", "139"):
+        assert secret not in answer.text
+    assert own.texts["worker_id_number"] not in answer.text
+    never = site.open("visitor", "GET", site.url("visitor", "occupancy.worker_page", token="x" * 24))
+    assert never.status_code == 404
 
 
 GONE_THINGS = [
@@ -145,7 +165,7 @@ def test_what_was_removed_is_not_found(site: Site, role: str, endpoint: str, var
 
 def smuggled(site: Site, role: str, side: int) -> list[tuple[str, dict[str, object], dict[str, str]]]:
     """(endpoint, form, address query) of own pages that are sent a foreign id in the body."""
-    ids = site.world.sides[side].ids
+    own, ids = site.world.sides[0].ids, site.world.sides[side].ids
     common = {
         "villager": [("bookings.answer", {"answer": "accepted", "rooms": ids["hold_id"]}, {})],
         "clerk": [
@@ -159,6 +179,17 @@ def smuggled(site: Site, role: str, side: int) -> list[tuple[str, dict[str, obje
             ("occupancy.check_in", {"stay": ids["planned_stay_id"], "arrived_on": "2026-11-23"}, {}),
             ("occupancy.swap_beds", {"other": ids["other_stay_id"], "moves_on": "2026-11-23"}, {}),
             ("occupancy.move_stay", {"bed": f"{ids['lease_room_id']}:2", "moves_on": "2026-11-23"}, {}),
+            (
+                "occupancy.close_rooms",
+                {
+                    "room": [own["room_id"], ids["room_id"]],
+                    "kind": "repair",
+                    "starts_on": "2026-11-23",
+                    "last_day": "2026-11-24",
+                },
+                {},
+            ),
+            ("occupancy.reopen_rooms", {"claim": [own["claim_id"], ids["claim_id"]]}, {}),
         ],
         "manager": [
             (

@@ -19,9 +19,13 @@ from sqlalchemy import select, update
 from qiantang_nest.accounts.models import RoleGrant, User, UserSession
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.accounts.services import start_session
-from qiantang_nest.billing.models import Bill, Receipt
+from qiantang_nest.billing.models import Bill, DepositCase, Receipt
 from qiantang_nest.billing.services import issue_due_bills, record_payment
-from qiantang_nest.bookings.models import Demand, HoldRoom
+from qiantang_nest.bookings.models import BookingLease, Demand, HoldRoom, Plan, PlanRoom, PlanRound, Waiting
+from qiantang_nest.bookings.queries.bookings import booking_of_lease
+from qiantang_nest.bookings.queries.change_effects import effect_of
+from qiantang_nest.bookings.rules.changes import ChangeKind, Wanted
+from qiantang_nest.bookings.services.change_booking import ask_change
 from qiantang_nest.core import media
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
@@ -35,10 +39,13 @@ from qiantang_nest.housing.models import (
     Owner,
     Photo,
     Room,
+    RoomNote,
 )
 from qiantang_nest.notifications.models import Message
 from qiantang_nest.notifications.services import notify
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, Registration
+from qiantang_nest.occupancy.models import HandoverPhoto, Lease, LeaseRoom, Registration
+from qiantang_nest.occupancy.queries.worker_pages import tokens_of
+from qiantang_nest.occupancy.services.worker_links import give_links
 from tests import factories as make
 from tests.factories import NEIGHBOUR_VILLAGE, NOW, OTHER_STREET_VILLAGE, TODAY, VILLAGE, add
 
@@ -299,6 +306,7 @@ def _houses(side: Side, house: House, mark: Callable[[str], str]) -> None:
             due_on=TODAY - timedelta(days=2),
         )
     )
+    note = add(RoomNote(room_id=idle.id, words=mark("记事"), noted_by=side.villager.user_id))
     user = make.make_user(f"{OWNER_SURNAMES[side.number]}ZZS{side.number}")
     asking = make.make_actor(Role.VILLAGER, str(user.id), user=user)
     link = add(HouseholdLink(user_id=asking.user_id, village_code=side.village, note=mark("认领")))
@@ -309,10 +317,12 @@ def _houses(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "housing.pause_room.room_id": offered.id,
         "listing_id": listing.id,
         "claim_id": claim.id,
+        "closed_room_id": closed.id,
         "housing.clear_danger.house_id": dangerous.id,
         "document_id": document.id,
         "hazard_id": hazard.id,
         "link_id": link.id,
+        "note_id": note.id,
         "private_photo": _photo(house, waiting, side.villager.user_id),
         "housing.remove_photo.name": _photo(house, idle, side.villager.user_id),
         "name": _photo(house, offered, side.villager.user_id),
@@ -329,7 +339,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         Demand(
             enterprise_id=enterprise.id,
             worksite_id=site.id,
-            beds=40,
+            day_men=40,
             starts_on=TODAY + timedelta(days=20),
             ends_on=TODAY + timedelta(days=200),
             note=mark("需求"),
@@ -367,18 +377,195 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         contact_name=mark("联系人"),
     )
     make.make_worksite(applicant, name=mark("新厂区"), address=mark("新厂址"))
+    waited_for, offered = _waiting(enterprise, house, side, mark)
     side.ids |= {
+        "bookings.leave_waiting.demand_id": waited_for,
+        "bookings.offer.hold_id": offered,
         "enterprises.verify.enterprise_id": applicant.id,
         "bookings.confirm.hold_id": answered.id,
         "worksite_id": site.id,
         "stop_id": stop.id,
         "demand_id": demand.id,
+        "plan_id": _plan(demand, held),
         "hold_id": hold.id,
         "lease_id": lease.id,
         "bookings.sign_lease.lease_id": draft.id,
+        "bookings.withdraw_lease.lease_id": draft.id,
+        "bookings.withdraw_booking.booking_id": db.session.execute(
+            select(BookingLease.booking_id).where(BookingLease.lease_id == draft.id)
+        ).scalar_one(),
     }
     _stays(side, enterprise, lease, mark)
     _money(side, enterprise, lease, mark)
+    _changes(side, enterprise, house, mark)
+    _given_back(side, enterprise, house, mark)
+
+
+def _changes(side: Side, enterprise: Any, house: House, mark: Callable[[str], str]) -> None:
+    """A lease of which the employer wants to give a room back sooner than by notice."""
+    lease = make.make_lease(
+        enterprise,
+        [make.make_room(house, label=f"{side.number}3{n}") for n in (1, 2)],
+        TODAY - timedelta(days=20),
+        number=mark("改约"),
+    )
+    room = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == lease.id).order_by(LeaseRoom.id).limit(1)
+    ).scalar_one()
+    wanted = Wanted(ChangeKind.END, (room.id,), TODAY + timedelta(days=3))
+    effect = effect_of(lease, wanted, actor=side.manager, today=TODAY, now=NOW)
+    change = ask_change(
+        lease=lease,
+        wanted=wanted,
+        reason=mark("原因"),
+        shown_digest=effect.digest(),
+        actor=side.manager,
+        today=TODAY,
+        now=NOW,
+    )
+    sister, giver = _sister(side, house, mark)
+    passing = Wanted(
+        ChangeKind.TRANSFER, tuple(sister[1:]), TODAY + timedelta(days=9), enterprise_id=enterprise.id
+    )
+    given = db.session.get_one(Lease, sister[0])
+    offer = ask_change(
+        lease=given,
+        wanted=passing,
+        reason=mark("转让"),
+        shown_digest=effect_of(given, passing, actor=giver, today=TODAY, now=NOW).digest(),
+        actor=giver,
+        today=TODAY,
+        now=NOW,
+    )
+    side.ids["bookings.take_lease.change_id"] = offer.id
+    booking = booking_of_lease(lease.id)
+    side.ids |= {"change_id": change.id, "booking_id": booking.id if booking else 0}
+
+
+def _waiting(enterprise: Any, house: House, side: Side, mark: Callable[[str], str]) -> tuple[int, int]:
+    """A demand that waits for rooms, and the hold in which one is offered to it."""
+    starts_on, ends_on = TODAY + timedelta(days=30), TODAY + timedelta(days=120)
+    demand = add(
+        Demand(
+            enterprise_id=enterprise.id, day_men=9, starts_on=starts_on, ends_on=ends_on, note=mark("候补")
+        )
+    )
+    waiting = add(Waiting(demand_id=demand.id, least_beds=1, joined_at=NOW, joined_by=side.manager.user_id))
+    listing = make.make_listing(make.make_room(house, label=f"{side.number}81"))
+    hold = make.make_hold(
+        enterprise, [listing], starts_on, ends_on, state="offered", waiting_id=waiting.id, demand_id=demand.id
+    )
+    return demand.id, hold.id
+
+
+def _sister(side: Side, house: House, mark: Callable[[str], str]) -> tuple[list[int], Actor]:
+    """The lease and its room of another firm of the group, and who speaks for it."""
+    firm = make.make_enterprise(
+        name=mark("企业姊妹"), contact_name=mark("联系人二"), street_code=side.village[:9]
+    )
+    giver = make.make_actor(Role.EMPLOYER_MANAGER, str(firm.id), mark("经理二"))
+    lease = make.make_lease(
+        firm,
+        [make.make_room(house, label=f"{side.number}51")],
+        TODAY - timedelta(days=20),
+        number=mark("转约"),
+    )
+    room = db.session.execute(select(LeaseRoom.id).where(LeaseRoom.lease_id == lease.id)).scalar_one()
+    return [lease.id, room], giver
+
+
+def _given_back(side: Side, enterprise: Any, house: House, mark: Callable[[str], str]) -> None:
+    """A room that was given back, with cases about its deposit, and one of which a sheet waits for a yes."""
+    rooms = [make.make_room(house, label=f"{side.number}4{n}") for n in (1, 2)]
+    make.make_lease(
+        enterprise, rooms, TODAY - timedelta(days=90), TODAY - timedelta(days=2), number=mark("退租")
+    )
+    back, waiting = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.room_id.in_([room.id for room in rooms])).order_by(LeaseRoom.id)
+    ).scalars()
+    sheets = [
+        make.make_handover(one, "end", note=mark("备注三"), lessor_by=side.villager.user_id, **agreed)
+        for one, agreed in (
+            (back, {"lessee_by": side.manager.user_id, "lessee_at": NOW}),
+            (waiting, {}),
+        )
+    ]
+    photo = add(
+        HandoverPhoto(
+            handover_id=sheets[0].id, media_name=media.store_photo(picture("olive")).name, added_by=None
+        )
+    )
+    cases = [
+        add(
+            DepositCase(
+                lease_room_id=back.id,
+                village_code=side.village,
+                kind="damage",
+                amount_fen=6_000,
+                what=mark("遥控器"),
+                evidence_media=media.store_document(picture("gray")),
+                opened_by=side.villager.user_id,
+                opened_at=NOW,
+                reply_by=TODAY + timedelta(days=3),
+                state=state,
+                reply=mark("不同意") if state == "disputed" else None,
+            )
+        )
+        for state in ("open", "disputed")
+    ]
+    side.ids |= {
+        "moment": "end",
+        "occupancy.handover.lease_room_id": waiting.id,
+        "handover_id": sheets[1].id,
+        "occupancy.handover_photo.handover_id": sheets[0].id,
+        "occupancy.handover_photo.name": photo.media_name,
+        "billing.deposit.lease_room_id": back.id,
+        "billing.open_deposit_case.lease_room_id": back.id,
+        "billing.return_deposit.lease_room_id": back.id,
+        "case_id": cases[0].id,
+        "billing.decide_deposit_case.case_id": cases[1].id,
+    }
+
+
+def _plan(demand: Demand, room: Any) -> int:
+    """A plan that takes one room and leaves most without a bed, with a change that would meet the need."""
+    made = add(
+        PlanRound(
+            demand_id=demand.id,
+            made_at=NOW - timedelta(hours=1),
+            candidates=1,
+            fairness_permille=30,
+            unmet_day_men=38,
+            changes=[{"kind": "dates", "value": 3, "size": 0.2}],
+        )
+    )
+    figures = dict.fromkeys(
+        (
+            *("spare_beds", "recheck_rooms", "gap_permyriad", "milliseconds", "least_let"),
+            *("plain_least_let", "median_minutes", "longest_minutes"),
+        ),
+        0,
+    )
+    ones = dict.fromkeys(("rooms", "houses", "owners", "villages"), 1)
+    sums = {"rent_fen": 60_000, "plain_rent_fen": 60_000, "beds": 2}
+    plan = add(Plan(round_id=made.id, kind="cost", **figures, **ones, **sums))
+    listing = db.session.execute(select(Listing).where(Listing.room_id == room.id)).scalar_one()
+    add(
+        PlanRoom(
+            plan_id=plan.id,
+            room_id=room.id,
+            house_id=room.house_id,
+            owner_id=room.house.owner_id,
+            village_code=room.village_code,
+            listing_id=listing.id,
+            beds=2,
+            rent_fen=60_000,
+            minutes=10,
+            let_days=0,
+            sleepers="day_men",
+        )
+    )
+    return int(plan.id)
 
 
 def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]) -> None:
@@ -410,7 +597,9 @@ def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]
                 due_on=stay.starts_on + timedelta(days=3),
             )
         )
+    give_links(stays=[present], actor=side.manager)
     side.ids |= {
+        "token": tokens_of([present.worker_id])[present.worker_id],
         "stay_id": present.id,
         "occupancy.cancel_stay.stay_id": planned.id,
         "worker_id": unhoused.id,

@@ -262,10 +262,11 @@ def test_an_expired_hold_frees_its_rooms_with_nobody_sweeping(client: FlaskClien
 
 def test_giving_back(client: FlaskClient, cast: Cast) -> None:
     hold_id = hold_block(client, cast)
-    assert "放开这 6 间房？" in text_of(client.get(f"/holds/{hold_id}/release"))
-    assert post(client, f"/holds/{hold_id}/release").status_code == 303
+    url = f"/holds/{hold_id}/release"
+    assert "全部放开（6 间）" in text_of(client.get(url))
+    assert post(client, url, all="1").status_code == 303
     assert db.session.execute(select(RoomClaim.state).distinct()).scalars().all() == ["released"]
-    assert post(client, f"/holds/{hold_id}/release").status_code == 409
+    assert post(client, url, all="1").status_code == 409
     assert len(rooms_of(hold_block(client, cast))) == 6
 
 
@@ -393,7 +394,9 @@ def test_booking_makes_one_lease_per_lessor(client: FlaskClient, cast: Cast) -> 
     assert [lease.number for lease in leases] == ["HT-2026-000001", "HT-2026-000002"]
     assert {lease.deposit_fen for lease in leases} == {180_000}
     assert {lease.state for lease in leases} == {"drafted"}
-    assert {claim.state for claim in db.session.execute(select(RoomClaim)).scalars()} == {"leased"}
+    claims = db.session.execute(select(RoomClaim)).scalars().all()
+    assert {(claim.state, claim.held_until) for claim in claims} == {("held", factories.SIGN_UNTIL)}
+    assert {lease.sign_until for lease in leases} == {factories.SIGN_UNTIL}
     assert db.session.execute(select(Booking)).scalar_one().number == "YD-2026-000001"
     shown = text_of(client.get("/leases"))
     assert "HT-2026-000001" in shown
@@ -414,7 +417,7 @@ def test_unanswered_rooms_wait_or_are_dropped(client: FlaskClient, cast: Cast) -
     assert "还有 3 间房的户主没有答复" in text_of(waits)
     assert post(client, url, convention="anchor", drop_waiting="y", **TERMS).status_code == 303
     states = sorted(claim.state for claim in db.session.execute(select(RoomClaim)).scalars())
-    assert states == ["leased"] * 3 + ["released"] * 3
+    assert states == ["held"] * 3 + ["released"] * 3
 
 
 @pytest.mark.parametrize(

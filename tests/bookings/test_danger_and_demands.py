@@ -77,39 +77,54 @@ def test_demands_of_one_employer(client: FlaskClient, at_now: None) -> None:
     sign_in(client, actor)
     data = {
         **DATES,
-        "beds": "120",
+        "day_men": "100",
+        "couples": "10",
         "worksite": str(site.id),
         "max_rent": "320",
-        "max_km": "5",
+        "rent_unit": "bed",
+        "max_minutes": "20",
+        "travel_mode": "ebike",
+        "utilities_by": "lessee",
         "note": "夜班",
     }
     for field, odd, sentence in (
-        ("beds", "0", "1 到 100000"),
-        ("beds", "一百", "不是整数"),
+        ("day_men", "501", "0 到 500"),
+        ("day_men", "一百", "不是整数"),
         ("max_rent", "三百二", "三百二"),
         ("last_on", "2026-11-01", "早于"),
         ("starts_on", "2026-11-01", "已经过去"),
+        ("ground_beds", "200", "比要住的 120 人还多"),
     ):
-        refused = post(client, "/demands", **{**data, field: odd})
+        refused = post(client, "/demands/new", **{**data, field: odd})
         assert refused.status_code == 422, field
         assert sentence in text_of(refused)
-    assert post(client, "/demands", **data).status_code == 303
+    nobody = post(client, "/demands/new", **{**data, "day_men": "", "couples": "0"})
+    assert "至少写一个要住的人" in text_of(nobody)
+    assert post(client, "/demands/new", **data).status_code == 303
     demand = db.session.execute(select(Demand)).scalar_one()
     assert (demand.beds, demand.max_rent_fen, demand.worksite_id) == (120, 32_000, site.id)
     assert "夜班" in text_of(client.get("/demands"))
+    again = text_of(client.get(f"/demands/new?copy={demand.id}"))
+    assert 'value="100"' in again
+    assert post(client, f"/demands/{demand.id}/change", **{**data, "day_men": "80"}).status_code == 303
+    db.session.expire_all()
+    assert db.session.get_one(Demand, demand.id).beds == 100
     rival, _theirs = factories.make_employer()
     sign_in(client, rival)
     assert "夜班" not in text_of(client.get("/demands"))
-    assert post(client, f"/demands/{demand.id}/withdraw", "/demands").status_code == 404
+    withdraw = f"/demands/{demand.id}/withdraw"
+    assert post(client, withdraw, "/demands", reason="x").status_code == 404
     sign_in(client, actor)
-    assert post(client, f"/demands/{demand.id}/withdraw", "/demands").status_code == 303
-    assert post(client, f"/demands/{demand.id}/withdraw", "/demands").status_code == 409
+    assert post(client, withdraw).status_code == 422
+    assert post(client, withdraw, reason="订单没了").status_code == 303
+    assert "撤回的原因：订单没了" in text_of(client.get(f"/demands/{demand.id}"))
+    assert post(client, withdraw, reason="再撤").status_code == 409
 
 
 def test_offices_read_the_demands_of_their_area(client: FlaskClient, at_now: None) -> None:
     _actor, enterprise = factories.make_employer()
     db.session.add(
-        Demand(enterprise_id=enterprise.id, beds=80, starts_on=TODAY, ends_on=TODAY + timedelta(days=30))
+        Demand(enterprise_id=enterprise.id, day_men=80, starts_on=TODAY, ends_on=TODAY + timedelta(days=30))
     )
     factories.make_village(OTHER_STREET_VILLAGE)
     for actor, seen in (
@@ -119,7 +134,7 @@ def test_offices_read_the_demands_of_their_area(client: FlaskClient, at_now: Non
     ):
         sign_in(client, actor)
         assert (enterprise.name in text_of(client.get("/demands"))) is seen
-        assert post(client, "/demands").status_code in (400, 403)
+        assert client.get("/demands/new").status_code == 403
     sign_in(client, factories.make_clerk())
     assert client.get("/demands").status_code == 403
 

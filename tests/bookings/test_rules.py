@@ -30,7 +30,7 @@ TODAY = date(2026, 11, 23)
 
 def free(room_id: int, house_id: int, beds: int = 2, rent_fen: int = 60_000) -> FreeRoom:
     return FreeRoom(
-        room_id, house_id, house_id, "330114003201", str(room_id), beds, room_id, rent_fen, house_id
+        room_id, house_id, house_id, "330114003201", str(room_id), beds, room_id, rent_fen, False, house_id
     )
 
 

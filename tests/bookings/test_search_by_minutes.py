@@ -183,7 +183,6 @@ def test_what_a_routing_service_told_counts_for_houses_without_a_pin(
 
 
 def told(gate: Worksite, village: Any, minutes: int, **fields: Any) -> None:
-    gate.routes_told_at = NOW
     factories.add(
         RoutedMinutes(
             worksite_id=gate.id,
@@ -191,6 +190,7 @@ def told(gate: Worksite, village: Any, minutes: int, **fields: Any) -> None:
             minutes=minutes,
             village_lat=village.lat,
             village_lon=village.lon,
+            told_at=NOW,
             **{"mode": "ebike", **fields},
         )
     )

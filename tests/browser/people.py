@@ -355,7 +355,8 @@ class Employer(Person):
         self.heading(f"预订 {rooms} 间房，{leases} 份合同")
         self.press("预订，每户出一份合同")
         self.sees("订好了")
-        numbers = self.page.get_by_role("main").get_by_role("link", name="HT-").all_inner_texts()
+        links = self.page.get_by_role("main").get_by_role("link", name="HT-").all_inner_texts()
+        numbers = [link.removeprefix("合同 ") for link in links]
         assert len(numbers) == leases
         return numbers
 

@@ -100,8 +100,6 @@ def village(live_server):
                 "/registrations?state=done",
                 "/registrations?state=overdue",
                 "/register/export",
-                "/board",
-                f"/board?house={house.id}",
                 f"/rooms/{free.id}/close",
                 f"/closings/{claim.id}/reopen",
             ],

@@ -45,8 +45,6 @@ def test_production_refuses_to_start_without(missing, tmp_path):
         ("FIELD_KEYS", "1:abcd"),
         ("HASH_KEY", "x" * 64),
         ("SECURE_COOKIES", "yes"),
-        ("HOLD_HOURS", "0"),
-        ("HOLD_HOURS", "two"),
         ("PROXIES", "9"),
         ("MAX_UPLOAD_MB", "-1"),
         ("DATABASE_URL", "mysql://u@h/db"),

@@ -52,7 +52,9 @@ def test_down_and_up_again(fresh_database, tmp_path):
         db.engine.dispose()
 
 
-@pytest.mark.parametrize("table", ["audit_event", "ledger_entry", "bill_line", "lease_signature"])
+@pytest.mark.parametrize(
+    "table", ["audit_event", "ledger_entry", "bill_line", "lease_signature", "deposit_return"]
+)
 def test_append_only_tables_refuse_the_application_role(db_session, table):
     for verb in ("UPDATE", "DELETE", "TRUNCATE"):
         allowed = db_session.execute(

@@ -4,17 +4,24 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
+from random import Random
 
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
+from qiantang_nest.accounts.rules import Role
+from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.crypto import SealedText
 from qiantang_nest.core.db import Base, db
 from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.demo.district import build_district
+from qiantang_nest.demo.supply import CLERK_VILLAGE
+from qiantang_nest.demo.today import put_in_the_air
+from qiantang_nest.reports.queries.board import STATES, Place, Wanted, board
 from tests.conftest import make_app
-from tests.factories import TODAY
+from tests.factories import NOW, TODAY
 from tests.run_folder import TestDatabase, cloned_database
 
 SCALE, SEED = 0.005, 7
@@ -75,6 +82,21 @@ def test_all_villages_have_rooms_and_most_tables_have_rows(demo: Flask) -> None:
         assert _count(f"SELECT count(*) FROM {table}") > 0, table
     assert _count("SELECT count(*) FROM bill WHERE paid_fen < amount_fen AND due_on < :day", day=TODAY) > 0
     assert _count("SELECT count(*) FROM room_claim WHERE starts_on > :day", day=TODAY) > 0
+
+
+def test_the_board_of_the_clerks_village_shows_everything_once(demo: Flask, tmp_path: Path) -> None:
+    put_in_the_air(rng=Random(1), today=TODAY, now=NOW, instance_path=tmp_path)
+    clerk = Actor(1, Role.VILLAGE_CLERK, CLERK_VILLAGE)
+
+    def rooms(state: str) -> int:
+        found = board(clerk, Wanted(state=state), Place(500), first=TODAY, days=31, today=TODAY, now=NOW)
+        return sum(len(house.rooms) for house in found.houses)
+
+    missing = {state for state in STATES if not rooms(state)}
+    broken = broken_invariants()
+    db.session.rollback()
+    assert missing == set()
+    assert broken == []
 
 
 def test_blocks_follow_the_season(demo: Flask) -> None:

@@ -413,6 +413,4 @@ def test_the_minutes_of_every_village(client: FlaskClient, own: Worksite) -> Non
     backwards = client.get(page, query_string={"sort": "-shuttle"}).text
     assert backwards.index("同一村") < backwards.index("同二村")
     ask_routes(now=NOW, gateway=roads(ebike=33))
-    by_road = client.get(page, query_string={"sort": "nonsense"}).text
-    assert "按道路算" in by_road
-    assert "道路上次是 2026-11-23 09:00 问的" in by_road
+    assert "按道路算" in client.get(page, query_string={"sort": "nonsense"}).text

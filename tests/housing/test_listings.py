@@ -219,6 +219,18 @@ def test_a_dangerous_house_loses_all_its_offers_at_once(db_session: Any) -> None
     assert (house.dangerous_since, approved.state) == (None, "withdrawn")
 
 
+def test_what_a_clerk_enters_names_the_clerk_and_the_household(db_session: Any) -> None:
+    clerk = make_clerk()
+    villager, owner = make_villager()
+    for actor, household in ((clerk, owner.id), (villager, None)):
+        house = services.add_house(owner=owner, address=f"{actor.role}号", floors=2, actor=actor)
+        room = services.add_room(
+            house=house, label="101", floor=1, usable_m2=Decimal(12), today=TODAY, actor=actor
+        )
+        for row in (house, room):
+            assert (row.added_by, row.on_behalf_of) == (actor.user_id, household)
+
+
 def test_the_village_acts_only_for_households_that_agreed(db_session: Any) -> None:
     clerk = make_clerk()
     owner = make_owner(phone=None)
@@ -270,10 +282,12 @@ def test_price_and_period_of_an_offer_change_under_audit(db_session: Any) -> Non
         rent_fen=70_000,
         starts_on=TODAY,
         ends_on=YEAR_ON,
+        direct=True,
         today=TODAY,
         actor=villager,
     )
     assert (listing.rent_fen, listing.ends_on, listing.state) == (70_000, YEAR_ON, "approved")
+    assert listing.direct
 
 
 def test_returning_says_why(db_session: Any) -> None:

@@ -32,6 +32,7 @@ from qiantang_nest.occupancy.services.beds import assign_beds, move_stay, swap_b
 from tests.factories import (
     NEIGHBOUR_VILLAGE,
     NOW,
+    SIGN_UNTIL,
     TODAY,
     add,
     make_employer,
@@ -176,7 +177,7 @@ def test_beds_never_exceed_the_legal_capacity(employer: tuple[Actor, Enterprise]
 def test_unsigned_lease_houses_nobody(employer: tuple[Actor, Enterprise]) -> None:
     actor, enterprise = employer
     (room,) = leased_rooms(enterprise)
-    room.lease.state, room.lease.signed_on = "drafted", None
+    room.lease.state, room.lease.signed_on, room.lease.sign_until = "drafted", None, SIGN_UNTIL
     db.session.flush()
     with pytest.raises(WrongState):
         assign_beds(choices=[choose(make_worker(enterprise), room)], actor=actor, today=TODAY)

@@ -1,4 +1,5 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date
 from itertools import product
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from qiantang_nest.core.identifiers import Sex
 from qiantang_nest.core.period import Period
 from qiantang_nest.occupancy.rules import (
+    Bed,
     ClaimState,
     FreeRoom,
     Placement,
@@ -22,7 +24,6 @@ from qiantang_nest.occupancy.rules import (
     old_enough,
     registration_due,
     room_state,
-    room_state_label,
     unplaced_reason_label,
 )
 
@@ -48,6 +49,7 @@ def room(number: int, beds: int = 2, house: int = 1, key: int | None = None, fir
 def test_companion_keys() -> None:
     assert companion_key(M) == 1
     assert companion_key(F) == 2
+    assert (companion_key(M, night=True), companion_key(F, night=True)) == (3, 4)
     assert companion_key(M, 7) == companion_key(F, 7) == 1007
     assert couple_id(9, 7) == couple_id(7, 9) == 7
     assert Sleeper(9, M, 7).key == Sleeper(7, F, 9).key == 1007
@@ -159,41 +161,108 @@ def test_what_the_caller_got_wrong() -> None:
             assign_beds(people, rooms)
 
 
+def test_day_and_night_sleepers_are_apart() -> None:
+    placed, left = assign_beds(
+        [Sleeper(1, M), Sleeper(2, M, night=True), Sleeper(3, M, night=True)], [room(10, beds=3), room(11)]
+    )
+    assert left == []
+    assert {p.worker_id: p.companion_key for p in placed} == {1: 1, 2: 3, 3: 3}
+    _, left = assign_beds([Sleeper(1, F, night=True), Sleeper(2, M, night=True)], [room(10, 1, key=1)])
+    assert {one.reason for one in left} == {
+        UnplacedReason.NO_BED_FOR_NIGHT_WOMEN,
+        UnplacedReason.NO_BED_FOR_NIGHT_MEN,
+    }
+
+
+def test_friends_are_together_and_the_lame_on_the_ground() -> None:
+    people = [
+        Sleeper(1, M, wish="老乡"),
+        *men(2, 3),
+        Sleeper(4, M, wish="老乡"),
+        Sleeper(5, M, ground_floor=True),
+    ]
+    rooms = [room(10), room(11), FreeRoom(12, 2, (1, 2), 2, ground_floor=True)]
+    placed, left = assign_beds(people, rooms)
+    homes = {p.worker_id: p.room_id for p in placed}
+    assert left == []
+    assert homes[1] == homes[4]
+    assert homes[5] == 12
+
+
+def test_a_friend_joins_who_is_there_already() -> None:
+    there = FreeRoom(11, 1, (2,), 2, 1, wishes=frozenset({"老乡"}))
+    placed, _ = assign_beds([*men(1), Sleeper(2, M, wish="老乡")], [room(10, 1, key=1, first=2), there])
+    assert {p.worker_id: p.room_id for p in placed} == {1: 10, 2: 11}
+
+
+def test_a_wish_costs_nobody_a_bed() -> None:
+    people = [Sleeper(1, M, wish="一组"), Sleeper(2, M, wish="一组"), *women(3)]
+    placed, left = assign_beds(people, [room(10, 1, key=1, first=2), room(11, 1), room(12, 1)])
+    assert left == []
+    assert len(placed) == 3
+
+
+def test_who_has_a_bed_is_moved_only_if_that_helps() -> None:
+    alone = [Sleeper(1, M, at=Bed(10, 2)), Sleeper(2, M, at=Bed(11, 1))]
+    placed, left = assign_beds(alone, [room(10), room(11)])
+    assert left == []
+    assert [(p.room_id, p.bed_no) for p in placed] == [(10, 2), (11, 1)]
+    placed, left = assign_beds(alone + women(3), [room(10), room(11)])
+    assert left == []
+    assert (
+        sum(
+            p.worker_id in (1, 2) and Bed(p.room_id, p.bed_no) not in (Bed(10, 2), Bed(11, 1)) for p in placed
+        )
+        == 1
+    )
+
+
+def test_nobody_is_moved_where_the_lease_ends_earlier() -> None:
+    stays = Sleeper(1, M, ground_floor=True, at=Bed(10, 1), until=date(2027, 3, 1))
+    for until, expected in ((date(2027, 3, 1), 11), (date(2027, 2, 1), 10)):
+        placed, _ = assign_beds([stays], [room(10), FreeRoom(11, 1, (1,), 1, ground_floor=True, until=until)])
+        assert placed[0].room_id == expected
+
+
 @st.composite
 def crowds(draw: st.DrawFn) -> tuple[list[Sleeper], list[FreeRoom]]:
-    people = men(*range(1, draw(st.integers(0, 7)) + 1)) + women(*range(101, draw(st.integers(0, 7)) + 101))
+    people = men(*range(1, draw(st.integers(0, 6)) + 1)) + women(*range(101, draw(st.integers(0, 5)) + 101))
+    people += [
+        Sleeper(301 + n, draw(st.sampled_from([M, F])), night=True) for n in range(draw(st.integers(0, 3)))
+    ]
     for number in range(draw(st.integers(0, 2))):
         people += couple(200 + 2 * number, 201 + 2 * number)
     people = draw(st.permutations(people))
     rooms = []
-    for number in range(draw(st.integers(0, 6))):
+    for number in range(draw(st.integers(0, 5))):
         beds = draw(st.integers(0, 4))
-        key = draw(st.sampled_from([None, None, None, 1, 2, 1200, 1999]))
+        key = draw(st.sampled_from([None, None, None, 1, 2, 3, 4, 1200, 1999]))
         rooms.append(room(number, beds, draw(st.integers(1, 3)), key, first=1 if key is None else 2))
     return people, rooms
 
 
-def most_singles(singles: list[Sleeper], rooms: list[FreeRoom]) -> int:
-    """How many can sit at most, by trying every way to give empty rooms to men or women."""
-    best = 0
+def most_people(people: list[Sleeper], rooms: list[FreeRoom]) -> int:
+    """How many can sleep at most, by trying every way to give the empty rooms to a key."""
+    heads = Counter(sleeper.key for sleeper in people)
+    beds: Counter[int] = Counter()
+    for one in rooms:
+        if one.companion_key is not None and (one.companion_key < 1000 or len(one.free_beds) >= 2):
+            beds[one.companion_key] += len(one.free_beds)
     empty = [one for one in rooms if one.companion_key is None]
-    for keys in product((1, 2), repeat=len(empty)):
-        seated = 0
-        for key in (1, 2):
-            beds = sum(len(one.free_beds) for one, given in zip(empty, keys, strict=True) if given == key)
-            beds += sum(len(one.free_beds) for one in rooms if one.companion_key == key)
-            seated += min(beds, sum(sleeper.key == key for sleeper in singles))
-        best = max(best, seated)
+    best = 0
+    for keys in product(heads or [0], repeat=len(empty)):
+        given = beds.copy()
+        for one, key in zip(empty, keys, strict=True):
+            if key < 1000 or len(one.free_beds) >= 2:
+                given[key] += len(one.free_beds)
+        best = max(best, sum(min(count, given[key]) for key, count in heads.items()))
     return best
 
 
-@settings(max_examples=300)
-@given(crowds())
-def test_rooms_are_never_mixed_nor_overfull_and_nobody_waits_in_vain(
-    crowd: tuple[list[Sleeper], list[FreeRoom]],
+def check_rules_of_rooms(
+    people: list[Sleeper], rooms: list[FreeRoom], placed: list[Placement], left: list[Unplaced]
 ) -> None:
-    people, rooms = crowd
-    placed, left = assign_beds(people, rooms)
+    """Everybody once, a free bed each, one key a room."""
     assert sorted([p.worker_id for p in placed] + [u.worker_id for u in left]) == sorted(s.id for s in people)
     by_room = {one.id: one for one in rooms}
     keys = defaultdict(set)
@@ -204,15 +273,90 @@ def test_rooms_are_never_mixed_nor_overfull_and_nobody_waits_in_vain(
             keys[placement.room_id].add(by_room[placement.room_id].companion_key)
     assert all(len(found) == 1 for found in keys.values())
     assert len({(p.room_id, p.bed_no) for p in placed}) == len(placed)
-    coupled = {p.room_id for p in placed if p.companion_key >= 1000}
-    singles = [sleeper for sleeper in people if sleeper.couple_with is None]
-    free = [one for one in rooms if one.id not in coupled]
-    assert sum(p.companion_key < 1000 for p in placed) == most_singles(singles, free)
-    if any(u.reason is UnplacedReason.NO_ROOM_FOR_COUPLE for u in left):
-        assert all(
-            one.id in coupled or one.companion_key is not None or len(one.free_beds) < 2 for one in rooms
-        )
+    couples = [p for p in placed if p.companion_key >= 1000]
+    assert len({(p.companion_key, p.room_id) for p in couples}) == len({p.companion_key for p in couples})
+
+
+@settings(max_examples=200, deadline=None)
+@given(crowds())
+def test_rooms_are_never_mixed_nor_overfull_and_nobody_waits_in_vain(
+    crowd: tuple[list[Sleeper], list[FreeRoom]],
+) -> None:
+    people, rooms = crowd
+    placed, left = assign_beds(people, rooms)
+    check_rules_of_rooms(people, rooms, placed, left)
+    assert len(placed) == most_people(people, rooms)
     assert assign_beds(people, rooms) == (placed, left)
+
+
+@st.composite
+def wishing(draw: st.DrawFn) -> tuple[list[Sleeper], list[FreeRoom]]:
+    """A few rooms and people, some with wishes, some in a bed that they may be asked to change."""
+    rooms = [
+        FreeRoom(number, number // 2, (1, 2), 2, ground_floor=draw(st.booleans()))
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    people = []
+    keys: dict[int, int] = {}
+    for number in range(draw(st.integers(1, 5))):
+        one = Sleeper(
+            number,
+            draw(st.sampled_from([M, M, F])),
+            night=draw(st.sampled_from([False, False, True])),
+            wish=draw(st.sampled_from(["", "甲", "乙"])),
+            ground_floor=draw(st.booleans()),
+        )
+        bed = Bed(draw(st.integers(0, len(rooms) - 1)), draw(st.integers(1, 2)))
+        if (
+            draw(st.booleans())
+            and keys.setdefault(bed.room_id, one.key) == one.key
+            and bed not in [other.at for other in people]
+        ):
+            one = replace(one, at=bed)
+        people.append(one)
+    return people, rooms
+
+
+def worth(people: list[Sleeper], rooms: list[FreeRoom], homes: dict[int, int]) -> tuple[int, int, int, int]:
+    """What a placing is worth, the most important first."""
+    ground = {one.id for one in rooms if one.ground_floor}
+    return (
+        len(homes),
+        sum(one.ground_floor and homes.get(one.id) in ground for one in people),
+        -len({(one.wish, one.key, homes[one.id]) for one in people if one.wish and one.id in homes}),
+        -sum(one.at is not None and homes.get(one.id) != one.at.room_id for one in people),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(wishing())
+def test_no_placing_fulfils_more_wishes(crowd: tuple[list[Sleeper], list[FreeRoom]]) -> None:
+    people, rooms = crowd
+    placed, left = assign_beds(people, rooms)
+    check_rules_of_rooms(people, rooms, placed, left)
+    beds = {p.worker_id: Bed(p.room_id, p.bed_no) for p in placed}
+    for one in people:
+        if one.at is not None:
+            assert one.id in beds
+            if beds[one.id].room_id == one.at.room_id:
+                assert beds[one.id] == one.at
+    best = max(
+        worth(people, rooms, homes)
+        for choice in product([None, *(one.id for one in rooms)], repeat=len(people))
+        if lawful(people, homes := {p.id: r for p, r in zip(people, choice, strict=True) if r is not None})
+    )
+    assert worth(people, rooms, {worker: bed.room_id for worker, bed in beds.items()}) == best
+
+
+def lawful(people: list[Sleeper], homes: dict[int, int]) -> bool:
+    """At most two of one key in a room, and nobody without a bed who had one."""
+    there = defaultdict(list)
+    for one in people:
+        if one.id in homes:
+            there[homes[one.id]].append(one.key)
+        elif one.at is not None:
+            return False
+    return all(len(keys) <= 2 and len(set(keys)) == 1 for keys in there.values())
 
 
 def test_a_factory_is_placed_quickly() -> None:
@@ -220,6 +364,24 @@ def test_a_factory_is_placed_quickly() -> None:
     people = men(*range(1, 601)) + women(*range(1001, 1401))
     placed, left = assign_beds(people, rooms)
     assert (len(placed), left) == (1000, [])
+
+
+def test_a_factory_with_wishes_is_placed_whole() -> None:
+    rooms = [
+        FreeRoom(number, number // 4, (1, 2, 3), 3, ground_floor=number % 4 == 0) for number in range(60)
+    ]
+    people = [
+        Sleeper(
+            number,
+            F if number % 3 == 0 else M,
+            night=number % 4 == 0,
+            wish=f"组{number % 12}" if number < 36 else "",
+            ground_floor=number % 17 == 0,
+        )
+        for number in range(160)
+    ]
+    placed, left = assign_beds(people, rooms)
+    assert (len(placed), left) == (160, [])
 
 
 @pytest.mark.parametrize(
@@ -255,9 +417,6 @@ def test_a_room_on_a_day(day: date, state: RoomState) -> None:
 
 
 def test_everything_has_its_own_words() -> None:
-    for words in (
-        [room_state_label(state) for state in RoomState],
-        [unplaced_reason_label(reason) for reason in UnplacedReason],
-    ):
-        assert all(words)
-        assert len(set(words)) == len(words)
+    words = [unplaced_reason_label(reason) for reason in UnplacedReason]
+    assert all(words)
+    assert len(set(words)) == len(words)

@@ -1,4 +1,4 @@
-"""Pages of stays, rosters, reports, closing and the board: who may, whose rows, bad and good input."""
+"""Pages of stays, rosters, reports and closing: who may, whose rows, bad and good input."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from qiantang_nest.occupancy.models import LeaseRoom, Registration, RoomClaim, S
 from tests.conftest import QueryLog, sign_in
 from tests.factories import (
     NEIGHBOUR_VILLAGE,
-    NOW,
     TODAY,
     add,
     make_actor,
@@ -28,7 +27,6 @@ from tests.factories import (
     make_enterprise,
     make_house,
     make_lease,
-    make_listing,
     make_owner,
     make_room,
     make_stay,
@@ -87,7 +85,6 @@ class Scene:
             "occupancy.registrations": "/registrations",
             "occupancy.close_room": f"/rooms/{self.free_room.id}/close",
             "occupancy.reopen_room": f"/closings/{self.closed.id}/reopen",
-            "occupancy.board": "/board",
         }
 
 
@@ -105,7 +102,6 @@ PERMISSION_OF = {
     "occupancy.registrations": Permission.STAY_READ,
     "occupancy.close_room": Permission.ROOM_CLOSE,
     "occupancy.reopen_room": Permission.ROOM_CLOSE,
-    "occupancy.board": Permission.HOUSE_MANAGE,
 }
 
 
@@ -245,7 +241,6 @@ def test_lists_cost_the_same_however_long(client: FlaskClient, scene: Scene, que
         (scene.employer, "/beds"),
         (scene.employer, "/beds/assign"),
         (clerk, "/registrations"),
-        (clerk, "/board"),
         (clerk, "/stays"),
     ):
         sign_in(client, who)
@@ -518,47 +513,6 @@ def test_a_let_room_is_not_closed(client: FlaskClient, scene: Scene) -> None:
     )
     assert answer.status_code == 422
     assert "已经租出去了" in answer.get_data(as_text=True)
-
-
-# --- the board ------------------------------------------------------------------------------------
-
-
-def test_board_shows_each_room_and_sums_of_today(client: FlaskClient, scene: Scene) -> None:
-    make_listing(scene.free_room)
-    unlisted = make_room(scene.house)
-    held = make_room(scene.house)
-    make_claim(held, TODAY, TODAY + 5 * DAY, "held", held_until=NOW + timedelta(hours=31, minutes=5))
-    sign_in(client, make_clerk())
-    answer = client.get("/board")
-    body = answer.get_data(as_text=True)
-    assert answer.status_code == 200
-    for words in (
-        f"{scene.enterprise.name} 1/2",
-        "1 人等着入住",
-        "锁定，剩 31 小时",
-        "未上架",
-        "自己住",
-        "待登记 1 条",
-        "空 1 床",
-        unlisted.label,
-        "住人 1 间",
-        "已租未住 1 间",
-        "已锁定 1 间",
-    ):
-        assert words in body, words
-    for query in ("from=2026-01-01", "from=0001-01-01", "from=x", "state=occupied", "state=?", "house=0"):
-        assert client.get(f"/board?{query}").status_code == 200, query
-    week = client.get(f"/board?house={scene.house.id}").get_data(as_text=True)
-    assert "board-week" in week
-    assert scene.owner.name in client.get("/board?q=" + scene.owner.name).get_data(as_text=True)
-    assert scene.house.address not in client.get("/board?q=无此人").get_data(as_text=True)
-
-
-def test_board_of_another_village_is_empty(client: FlaskClient, scene: Scene) -> None:
-    make_owner(NEIGHBOUR_VILLAGE)
-    sign_in(client, make_clerk(NEIGHBOUR_VILLAGE))
-    assert scene.house.address not in client.get("/board").get_data(as_text=True)
-    assert scene.house.address not in client.get(f"/board?house={scene.house.id}").get_data(as_text=True)
 
 
 def test_rooms_of_an_employer_count_beds(client: FlaskClient, scene: Scene) -> None:

@@ -233,7 +233,7 @@ def test_a_villagers_home_asks_few_questions(client, db_session, query_log):
     db.session.expire_all()
     query_log.clear()
     assert client.get("/").status_code == 200
-    assert len(reads(query_log)) <= 9, reads(query_log)
+    assert len(reads(query_log)) <= 10, reads(query_log)
 
 
 # --- clerks ---------------------------------------------------------------------------------------
@@ -408,7 +408,7 @@ def test_an_employers_home_asks_few_questions(client, db_session, query_log):
     db.session.expire_all()
     query_log.clear()
     assert client.get("/").status_code == 200
-    assert len(reads(query_log)) <= 11, reads(query_log)
+    assert len(reads(query_log)) <= 12, reads(query_log)
 
 
 # --- English --------------------------------------------------------------------------------------

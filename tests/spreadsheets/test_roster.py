@@ -21,6 +21,7 @@ from qiantang_nest.spreadsheets.rules.roster import (
     BORN,
     COLUMNS,
     COUPLE,
+    GROUND,
     HOME,
     HOUSE,
     KIND,
@@ -31,7 +32,9 @@ from qiantang_nest.spreadsheets.rules.roster import (
     PROBLEM,
     ROOM,
     SEX,
+    SHIFT,
     VILLAGE,
+    WISH,
     read_day,
     read_rows,
     seal_rows,
@@ -529,3 +532,32 @@ def test_too_many_full_numbers_at_once_are_refused(
     sign_in(client, make_clerk())
     assert register(client, numbers="full", purpose="registration").status_code == 422
     assert register(client).status_code == 200
+
+
+def test_a_roster_brings_shifts_and_wishes() -> None:
+    who, enterprise = make_employer()
+    row = man(**{SHIFT: "夜班", WISH: "老乡1", GROUND: "是"})
+    take([row], who, enterprise)
+    (worker,) = db.session.scalars(select(Worker)).all()
+    assert (worker.shift, worker.wish_group, worker.ground_floor) == ("night", "老乡1", True)
+    assert take([{**row, SHIFT: None, WISH: None, GROUND: None}], who, enterprise).nothing
+    take([{**row, SHIFT: None, WISH: "无", GROUND: "否"}], who, enterprise)
+    assert (worker.shift, worker.wish_group, worker.ground_floor) == ("night", "", False)
+
+
+def test_a_roster_turns_nobodys_shift_who_has_a_bed() -> None:
+    who, enterprise = make_employer()
+    (room,) = leased_rooms(enterprise)
+    row = man()
+    take([row], who, enterprise)
+    make_stay(db.session.scalars(select(Worker)).one(), room)
+    assert problems_of([{**row, SHIFT: "夜班"}], who, enterprise) == [(2, SHIFT)]
+    assert problems_of([{**row, SHIFT: "中班", WISH: "字" * 30}], who, enterprise) == [(2, SHIFT), (2, WISH)]
+
+
+def test_a_bed_named_in_a_roster_is_by_hand() -> None:
+    who, enterprise = make_employer()
+    (room,) = leased_rooms(enterprise)
+    named = {MOVES_IN: TODAY, VILLAGE: "同一村", HOUSE: room.room.house.address, ROOM: room.room.label}
+    take([man(**named)], who, enterprise)
+    assert db.session.scalars(select(Stay.by_hand)).all() == [True]

@@ -228,6 +228,9 @@ def test_four_hundred_rooms_take_seconds_and_few_statements(db_session: Any, que
     assert count(ProxyConsent) == 50
     listings = db.session.execute(select(Listing).limit(5)).scalars().all()
     assert {row.on_behalf_of for row in listings} <= set(db.session.execute(select(Owner.id)).scalars())
+    for row in db.session.execute(select(Room).limit(5)).scalars():
+        assert (row.added_by, row.on_behalf_of) == (clerk.user_id, row.house.owner_id)
+        assert (row.house.added_by, row.house.on_behalf_of) == (clerk.user_id, row.house.owner_id)
     assert all(not lacks for lacks in lacks_of(listings, TODAY).values())
     audited = dict(
         db.session.execute(

@@ -139,7 +139,11 @@ def settled_by(bill_id: int) -> Sequence[PaymentAllocation]:
             select(PaymentAllocation)
             .join(PaymentAllocation.payment)
             .options(joinedload(PaymentAllocation.payment))
-            .where(PaymentAllocation.bill_id == bill_id, Payment.state == "confirmed")
+            .where(
+                PaymentAllocation.bill_id == bill_id,
+                PaymentAllocation.released_at.is_(None),
+                Payment.state == "confirmed",
+            )
             .order_by(Payment.paid_on, Payment.id)
         )
         .scalars()
@@ -148,12 +152,12 @@ def settled_by(bill_id: int) -> Sequence[PaymentAllocation]:
 
 
 def settles(payment_id: int) -> Sequence[PaymentAllocation]:
-    """Which bills a payment settled, or did before it was taken back."""
+    """Which bills a payment settled, or did before it was taken back; voided bills are left out."""
     return (
         db.session.execute(
             select(PaymentAllocation)
             .options(joinedload(PaymentAllocation.bill))
-            .where(PaymentAllocation.payment_id == payment_id)
+            .where(PaymentAllocation.payment_id == payment_id, PaymentAllocation.released_at.is_(None))
             .order_by(PaymentAllocation.bill_id)
         )
         .scalars()
@@ -189,6 +193,13 @@ def receipt_visible_to(actor: Actor, receipt_id: int) -> Receipt:
     if found is None:
         raise NotFound(_("没有找到这张收据，或者它不归您管。"))
     return found
+
+
+def instead_of(bill: Bill) -> tuple[Bill | None, Bill | None]:
+    """The voided bill this one stands in for, and the one that stands in for this one."""
+    before = db.session.get(Bill, bill.replaces_id) if bill.replaces_id is not None else None
+    after = db.session.execute(select(Bill).where(Bill.replaces_id == bill.id)).scalar_one_or_none()
+    return before, after
 
 
 def person_name(user_id: int | None) -> str:
@@ -234,8 +245,13 @@ def bills_for_list(actor: Actor, *, state: str, search: str, month: date | None,
 
 
 def sums_of(statement: Select[Any]) -> tuple[int, int]:
-    """Sum billed and sum paid of a list's bills."""
-    part = statement.order_by(None).with_only_columns(Bill.amount_fen, Bill.paid_fen).subquery()
+    """Sum billed and sum paid of a list's bills; voided ones are listed, and count nothing."""
+    part = (
+        statement.order_by(None)
+        .where(Bill.voided_at.is_(None))
+        .with_only_columns(Bill.amount_fen, Bill.paid_fen)
+        .subquery()
+    )
     row = db.session.execute(
         select(func.coalesce(func.sum(part.c.amount_fen), 0), func.coalesce(func.sum(part.c.paid_fen), 0))
     ).one()

@@ -7,11 +7,13 @@ from qiantang_nest.billing.services.payments import (
     reject_payment,
     reverse_payment,
 )
+from qiantang_nest.billing.services.reissue_bills import reissue_bills
 
 __all__ = [
     "confirm_payment",
     "issue_due_bills",
     "record_payment",
+    "reissue_bills",
     "reject_payment",
     "reverse_payment",
     "run_bills",

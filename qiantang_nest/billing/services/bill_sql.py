@@ -108,8 +108,12 @@ piece AS MATERIALIZED (
 ),
 head AS MATERIALIZED (
     SELECT l.id AS lease_id, l.owner_id, l.enterprise_id, l.village_code, p.kind, p.seq, p.starts_on,
-           p.ends_on, p.amount_fen,
-           CASE WHEN p.kind = 'deposit' THEN greatest(p.starts_on, l.signed_on) ELSE p.starts_on END
+           p.ends_on, p.amount_fen, voided.id AS replaces_id,
+           CASE WHEN p.kind = 'deposit' THEN greatest(p.starts_on, l.signed_on)
+                -- Issued anew for more than before, the rest is not late on the day it is first asked for;
+                -- for less or as much, what was late stays late.
+                WHEN p.amount_fen > voided.amount_fen THEN greatest(p.starts_on, CAST(:issued_on AS date))
+                ELSE p.starts_on END
                + l.grace_days::int AS due_on
     FROM (
         SELECT lease_id, kind, seq, min(starts_on) AS starts_on, max(ends_on) AS ends_on,
@@ -117,6 +121,11 @@ head AS MATERIALIZED (
         FROM piece GROUP BY lease_id, kind, seq
     ) AS p
     JOIN lease_due AS l ON l.id = p.lease_id
+    LEFT JOIN LATERAL (
+        SELECT v.id, v.amount_fen FROM bill AS v
+        WHERE v.lease_id = p.lease_id AND v.kind = p.kind AND v.seq = p.seq AND v.voided_at IS NOT NULL
+        ORDER BY v.id DESC LIMIT 1
+    ) AS voided ON true
     WHERE p.amount_fen > 0 AND (p.kind = 'deposit' OR p.starts_on - l.bill_lead_days::int <= :until)
 )
 """
@@ -140,9 +149,10 @@ numbered AS (
 ),
 issued AS (
     INSERT INTO bill (number, lease_id, owner_id, enterprise_id, village_code, kind, seq, starts_on, ends_on,
-                      issued_on, due_on, amount_fen)
+                      issued_on, due_on, amount_fen, replaces_id)
     SELECT :series || '-' || lpad(n::text, greatest(6, length(n::text)), '0'), lease_id, owner_id,
-           enterprise_id, village_code, kind, seq, starts_on, ends_on, :issued_on, payable_on, amount_fen
+           enterprise_id, village_code, kind, seq, starts_on, ends_on, :issued_on, payable_on, amount_fen,
+           replaces_id
     FROM numbered
     ORDER BY n
     ON CONFLICT (lease_id, kind, seq) WHERE voided_at IS NULL DO NOTHING

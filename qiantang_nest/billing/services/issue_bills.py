@@ -118,7 +118,8 @@ def _issue(scope: str, binds: dict[str, Any], *, until: date, today: date) -> Se
     arrays.
     """
     issued_on = min(until, today)
-    due = db.session.execute(text(bill_sql.DUE[scope]), {**binds, "until": until}).all()
+    days = {"until": until, "issued_on": issued_on}
+    due = db.session.execute(text(bill_sql.DUE[scope]), {**binds, **days}).all()
     count = sum(row.bills for row in due)
     if not count:
         return []
@@ -127,8 +128,7 @@ def _issue(scope: str, binds: dict[str, Any], *, until: date, today: date) -> Se
         text(bill_sql.ISSUE[scope]),
         {
             **binds,
-            "until": until,
-            "issued_on": issued_on,
+            **days,
             "series": series,
             "first_number": numbering.reserve(series, count),
             "raw_days": [row.due_on for row in due],

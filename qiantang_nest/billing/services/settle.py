@@ -6,7 +6,7 @@ against ``credit``, and goes from ``credit`` to the next bill of the pair by its
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import select
 
@@ -105,7 +105,7 @@ def use_credit(
 def take_back(*, payment: Payment, booked_on: date) -> None:
     """Reopen what a payment settled, and take back its ledger entries; its allocations stay as history."""
     allocations = _allocations_of(payment)
-    paid = {allocation.bill_id: allocation.amount_fen for allocation in allocations}
+    paid = {one.bill_id: one.amount_fen for one in allocations if one.released_at is None}
     bills = db.session.execute(
         select(Bill)
         .where(Bill.id.in_(paid))
@@ -123,6 +123,41 @@ def take_back(*, payment: Payment, booked_on: date) -> None:
     ledger.reverse(booked_on=booked_on, source="payment", source_ids=[payment.id])
     payment.unallocated_fen = 0
     db.session.flush()
+
+
+def release_allocations(*, bill: Bill, booked_on: date, now: datetime) -> int:
+    """Take every payment off a bill that is to be voided; each sum is credit of its payment again.
+
+    Returns the sum in fen. The allocations stay as history. With the village's money lock held.
+    """
+    rows = db.session.execute(
+        select(PaymentAllocation, Payment)
+        .join(Payment, Payment.id == PaymentAllocation.payment_id)
+        .where(
+            PaymentAllocation.bill_id == bill.id,
+            PaymentAllocation.released_at.is_(None),
+            Payment.state == "confirmed",
+        )
+        .order_by(Payment.id)
+        .with_for_update(of=Payment)
+        .execution_options(populate_existing=True)
+    ).all()
+    for allocation, payment in rows:
+        allocation.released_at = now
+        bill.paid_fen -= allocation.amount_fen
+        payment.unallocated_fen += allocation.amount_fen
+        ledger.post(
+            booked_on=booked_on,
+            payer_id=bill.enterprise_id,
+            payee_id=bill.owner_id,
+            debit="receivable" if bill.kind == "rent" else "deposit_due",
+            credit="credit",
+            amount_fen=allocation.amount_fen,
+            source="payment_allocation",
+            source_id=allocation.id,
+        )
+    db.session.flush()
+    return sum(allocation.amount_fen for allocation, _payment in rows)
 
 
 def _spend(

@@ -4,6 +4,6 @@ from flask import Blueprint
 
 blueprint = Blueprint("billing", __name__)
 
-from qiantang_nest.billing.views import bills, payments, receipts  # noqa: E402
+from qiantang_nest.billing.views import bills, deposits, payments, receipts  # noqa: E402
 
-__all__ = ["bills", "blueprint", "payments", "receipts"]
+__all__ = ["bills", "blueprint", "deposits", "payments", "receipts"]

@@ -120,10 +120,13 @@ def my_rent() -> str:
 def bill(bill_id: int) -> str:
     """One bill, its lines, and what settled it."""
     found = queries.bill_visible_to(actor(), bill_id)
+    stood_before, stands_in = queries.instead_of(found)
     return render_template(
         "billing/bill.html",
         layout=layout(),
         bill=found,
+        stood_before=stood_before,
+        stands_in=stands_in,
         may_record=may(actor().role, Permission.PAYMENT_RECORD),
         lines=queries.lines_of_bills([found.id])[found.id],
         allocations=queries.settled_by(found.id),

@@ -9,8 +9,10 @@ from sqlalchemy import BigInteger, ColumnElement, Select, cast, exists, false, f
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.rules import Role
-from qiantang_nest.bookings.models import Booking, BookingLease, Demand, Hold, HoldRoom
+from qiantang_nest.bookings.models import BookingRule, Demand, Hold, HoldRoom
+from qiantang_nest.bookings.rules import Times
 from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.dated_rules import rule_on
 from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Enterprise, Worksite
 from qiantang_nest.geography.queries import in_area
@@ -18,6 +20,14 @@ from qiantang_nest.housing.models import House, Owner, Room
 from qiantang_nest.occupancy.models import RoomClaim
 
 _EMPLOYERS = (Role.EMPLOYER_MANAGER, Role.EMPLOYER_STAFF)
+
+
+def times_on(day: date) -> Times:
+    """The times of the ladder in force on a day: the district's, else the usual ones."""
+    rule = rule_on(BookingRule, day)
+    if rule is None:
+        return Times()
+    return Times(rule.hold_hours, rule.answer_hours, rule.lengthen_hours, rule.offer_hours, rule.sign_days)
 
 
 def holds_visible_to(actor: Actor) -> Select[Hold]:
@@ -56,8 +66,8 @@ _NO_ROOMS = HoldSum(0, 0, 0, 0, 0, 0)
 
 
 def hold_sums(hold_ids: Sequence[int]) -> dict[int, HoldSum]:
-    """hold id → its sums, refused rooms counted apart; one query for any number."""
-    kept = HoldRoom.answer != "declined"
+    """hold id → its sums without rooms refused or given back; one query for any number."""
+    kept = HoldRoom.answer.in_(("waiting", "accepted"))
     rows = db.session.execute(
         select(
             HoldRoom.hold_id,
@@ -113,6 +123,7 @@ def waiting_answers(actor: Actor, now: datetime) -> Select[Any]:
         Hold.starts_on,
         Hold.ends_on,
         Hold.expires_at,
+        func.min(HoldRoom.answer_due_at).label("answer_due_at"),
     )
     return (
         select(*columns)
@@ -129,23 +140,7 @@ def waiting_answers(actor: Actor, now: datetime) -> Select[Any]:
             _rooms_of(actor),
         )
         .group_by(Hold.id, Owner.id, Enterprise.id)
-        .order_by(Hold.expires_at, Hold.id, Owner.household_no)
-    )
-
-
-def booking_of_hold(hold_id: int) -> Booking | None:
-    """The booking a hold became."""
-    return db.session.execute(select(Booking).where(Booking.hold_id == hold_id)).scalar_one_or_none()
-
-
-def lease_ids_of_booking(booking_id: int) -> list[int]:
-    """The leases a booking made."""
-    return list(
-        db.session.execute(
-            select(BookingLease.lease_id)
-            .where(BookingLease.booking_id == booking_id)
-            .order_by(BookingLease.lease_id)
-        ).scalars()
+        .order_by(func.min(HoldRoom.answer_due_at), Hold.id, Owner.household_no)
     )
 
 

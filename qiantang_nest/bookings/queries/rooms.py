@@ -1,10 +1,12 @@
 """Rooms that can be taken: the search's list, its counts per village, and the candidates of a hold.
 
 The shape of the SQL decides the cost (measured on 41,000 rooms): houses come nearest first out of the GiST
-index inside a subquery that keeps its order, rooms and listings are looked up from there, and the limit stops
-it all, so the list costs what it shows (0.3 ms). Where minutes need more than one circle, as many houses as
-lie within reach are put in order first (10 ms for two thousand). Counts look at every room of a village (2 ms
-each), so they stand apart and the caller asks for a few villages at a time.
+index inside a subquery that keeps its order, the offers of each are looked up from there in a second one, and
+the limit stops it all, so the list costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner
+does not tear apart: as one join of six tables it took longer to plan than to run, and a plan kept for any
+value read every listing of the district (230 ms for a hold). Where minutes need more than one circle, as many
+houses as lie within reach are put in order first (10 ms for two thousand). Counts look at every room of a
+village (2 ms each), so they stand apart and the caller asks for a few villages at a time.
 """
 
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ from sqlalchemy import (
     Double,
     Integer,
     Select,
+    Subquery,
     TableValuedAlias,
     Text,
     TextClause,
@@ -37,12 +40,13 @@ from sqlalchemy import (
     true,
     union_all,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from qiantang_nest.bookings.rules import Area, FreeRoom, Wants
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.rules import LatLon, Reach
 from qiantang_nest.housing.models import House, Listing, Photo, Room
-from qiantang_nest.housing.queries import on_market_condition
+from qiantang_nest.housing.queries import on_offer_condition, safe_house_condition
 from qiantang_nest.occupancy.queries.claims import FREE_SQL, free_values
 
 
@@ -58,6 +62,7 @@ class FoundRoom:
     beds: int
     features: tuple[str, ...]
     rent_fen: int
+    direct: bool
     place: LatLon
     pinned: bool
     """Whether ``place`` is the house's own; else it is its village's."""
@@ -86,7 +91,7 @@ def find_rooms(
 ) -> list[FoundRoom]:
     """The nearest rooms free for the whole of ``[starts_on, ends_on)``, each with its first photograph."""
     rows = db.session.execute(
-        _nearest_sql(_Shape.of(area, wants), _LIST),
+        _list_sql(_Shape.of(area, wants)),
         {**_values(area, wants, starts_on, ends_on, now), "limit": limit, "offset": offset},
     )
     return [
@@ -99,6 +104,7 @@ def find_rooms(
             beds=row.beds,
             features=tuple(row.features),
             rent_fen=row.rent_fen,
+            direct=row.direct,
             place=LatLon(row.lat, row.lon),
             pinned=row.pinned,
             photo=row.photo,
@@ -112,7 +118,7 @@ def candidates(
 ) -> list[FreeRoom]:
     """The nearest rooms that can be taken, for ``rules.choose_rooms``."""
     rows = db.session.execute(
-        _nearest_sql(_Shape.of(area, wants), _CANDIDATE),
+        _candidates_sql(_Shape.of(area, wants)),
         {**_values(area, wants, starts_on, ends_on, now), "limit": limit, "offset": 0},
     )
     return [FreeRoom(*row) for row in rows]
@@ -177,7 +183,15 @@ _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
 _NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
 _FAR = House.place.op("<->")(_NEAR)
-_PINNED = House.geo_precision == "house"
+_PINNED = House.geo_precision == literal_column("'house'")
+_HOUSE: tuple[Any, ...] = (
+    House.id,
+    House.owner_id,
+    House.village_code,
+    House.lat,
+    House.lon,
+    _PINNED.label("pinned"),
+)
 
 _FLOATS: ARRAY[float] = ARRAY(Double)
 _CENTRE_XS: BindParameter[Sequence[float]] = bindparam("centre_xs", type_=_FLOATS)
@@ -185,37 +199,6 @@ _CENTRE_YS: BindParameter[Sequence[float]] = bindparam("centre_ys", type_=_FLOAT
 _REACHES: BindParameter[Sequence[float]] = bindparam("reaches", type_=_FLOATS)
 _ROUTED_WITHIN: BindParameter[Sequence[str]] = bindparam("routed_within", type_=ARRAY(Text))
 _NOWHERE = Reach(())
-
-_CANDIDATE: tuple[Any, ...] = (
-    Room.id,
-    Room.house_id,
-    House.owner_id,
-    Room.village_code,
-    Room.label,
-    Room.beds,
-    Listing.id,
-    Listing.rent_fen,
-)
-_LIST: tuple[Any, ...] = (
-    Room.id,
-    Room.village_code,
-    Room.label,
-    Room.floor,
-    Room.usable_m2,
-    Room.beds,
-    Room.features,
-    Listing.rent_fen,
-    House.lat,
-    House.lon,
-    _PINNED.label("pinned"),
-    select(Photo.media_name)
-    .where(Photo.room_id == Room.id)
-    .order_by(Photo.id)
-    .limit(literal_column("1"))
-    .correlate(Room)
-    .scalar_subquery()
-    .label("photo"),
-)
 
 
 def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datetime) -> dict[str, Any]:
@@ -245,29 +228,73 @@ def _reach_values(reach: Reach) -> dict[str, Any]:
 
 
 @cache
-def _nearest_sql(shape: _Shape, columns: tuple[Any, ...]) -> Select[Any]:
-    """Houses of the area in their order first; OFFSET 0 keeps the planner from tearing it apart."""
-    houses = _within_sql(shape) if shape.within else _near_sql(shape)
-    near = houses.order_by(text("far")).offset(literal_column("0")).subquery("near_house")
-    return (
-        select(*columns, near.c.far)
-        .select_from(near)
-        .join(House, House.id == near.c.id)
-        .join(Room, Room.house_id == near.c.id)
-        .join(Listing, Listing.room_id == Room.id)
-        .where(*_takeable(shape))
-        .order_by(near.c.far, near.c.id, Room.id)
-        .limit(bindparam("limit", type_=Integer))
-        .offset(bindparam("offset", type_=Integer))
+def _list_sql(shape: _Shape) -> Select[Any]:
+    house = _near_houses(shape)
+    offer = _offers_of(house, shape)
+    photo = (
+        select(Photo.media_name)
+        .where(Photo.room_id == offer.c.id)
+        .order_by(Photo.id)
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    return _nearest_first(
+        house,
+        offer,
+        *(offer.c.id, offer.c.village_code, offer.c.label, offer.c.floor, offer.c.usable_m2, offer.c.beds),
+        *(offer.c.features, offer.c.rent_fen, offer.c.direct, house.c.lat, house.c.lon, house.c.pinned),
+        photo.label("photo"),
     )
 
 
-def _near_sql(shape: _Shape) -> Select[Any]:
-    """Houses of the area as the index hands them over, the nearest first."""
-    return select(House.id, _FAR.label("far")).where(_inside(shape))
+@cache
+def _candidates_sql(shape: _Shape) -> Select[Any]:
+    house = _near_houses(shape)
+    offer = _offers_of(house, shape)
+    return _nearest_first(
+        house,
+        offer,
+        *(offer.c.id, house.c.id, house.c.owner_id, offer.c.village_code, offer.c.label, offer.c.beds),
+        *(offer.c.listing_id, offer.c.rent_fen, offer.c.direct, house.c.far),
+    )
 
 
-def _within_sql(shape: _Shape) -> Select[Any]:
+@cache
+def _picked_sql() -> Select[Any]:
+    return (
+        select(
+            *(Room.id, Room.house_id, House.owner_id, Room.village_code, Room.label, Room.beds),
+            *(Listing.id, Listing.rent_fen, Listing.direct, _FAR),
+        )
+        .join(House, House.id == Room.house_id)
+        .join(Listing, Listing.room_id == Room.id)
+        .where(
+            Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))),
+            safe_house_condition(_STARTS),
+            *_takeable(_ANY_SHAPE),
+        )
+        .order_by(Room.id)
+    )
+
+
+@cache
+def _counts_sql(shape: _Shape) -> Select[Any]:
+    house = _houses(shape).subquery("house_inside")
+    offer = _offers_of(house, shape)
+    counts: tuple[Any, ...] = (func.count(), func.sum(offer.c.beds), func.min(offer.c.rent_fen))
+    return (
+        select(house.c.village_code, *counts)
+        .select_from(house)
+        .join(offer, true())
+        .group_by(house.c.village_code)
+    )
+
+
+def _houses(shape: _Shape) -> Select[Any]:
+    return select(*_HOUSE, _FAR.label("far")).where(_inside(shape), safe_house_condition(_STARTS))
+
+
+def _houses_within(shape: _Shape) -> Select[Any]:
     """Houses within a ``Reach``, each with the least distance that its ways to work are worth.
 
     Each circle is one look into the index; a house in two of them counts from where it is quicker. As many
@@ -276,41 +303,51 @@ def _within_sql(shape: _Shape) -> Select[Any]:
     aheads = bindparam("aheads", type_=_FLOATS)
     circle = _rows("circle", x=_CENTRE_XS, y=_CENTRE_YS, reach=_REACHES, ahead=aheads)
     centre = func.point(circle.c.x, circle.c.y)
+    usable = and_(_in_villages(shape), safe_house_condition(_STARTS))
     in_circle = (
-        select(House.id, (House.place.op("<->")(centre) + circle.c.ahead).label("far"))
+        select(*_HOUSE, (House.place.op("<->")(centre) + circle.c.ahead).label("far"))
         .join_from(circle, House, _stands_in(func.circle(centre, circle.c.reach)))
-        .where(_by_circle(), _in_villages(shape))
+        .where(_by_circle(), usable)
     )
     village = _rows("routed_village", code=_ROUTED_WITHIN, far=bindparam("routed_fars", type_=_FLOATS))
     in_village = (
-        select(House.id, village.c.far)
+        select(*_HOUSE, village.c.far)
         .join_from(village, House, House.village_code == village.c.code)
-        .where(~_PINNED, _in_villages(shape))
+        .where(~_PINNED, usable)
     )
     reached = union_all(in_circle, in_village).subquery("reached")
-    return select(reached.c.id, func.min(reached.c.far).label("far")).group_by(reached.c.id)
+    *columns, far = reached.c
+    return select(*columns, func.min(far).label("far")).group_by(*columns)
 
 
-@cache
-def _picked_sql() -> Select[Any]:
+def _near_houses(shape: _Shape) -> Subquery:
+    """Safe houses of the area, the nearest or the quickest first."""
+    houses = _houses_within(shape) if shape.within else _houses(shape)
+    return houses.order_by(text("far")).offset(literal_column("0")).subquery("near_house")
+
+
+def _offers_of(house: Subquery, shape: _Shape) -> LateralFromClause:
+    """What can be taken in one house of ``house``."""
     return (
-        select(*_CANDIDATE, _FAR)
-        .join(House, House.id == Room.house_id)
+        select(
+            *(Room.id, Room.village_code, Room.label, Room.floor, Room.usable_m2, Room.beds, Room.features),
+            *(Listing.id.label("listing_id"), Listing.rent_fen, Listing.direct),
+        )
         .join(Listing, Listing.room_id == Room.id)
-        .where(Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))), *_takeable(_ANY_SHAPE))
-        .order_by(Room.id)
+        .where(Room.house_id == house.c.id, *_takeable(shape))
+        .offset(literal_column("0"))
+        .lateral("offer")
     )
 
 
-@cache
-def _counts_sql(shape: _Shape) -> Select[Any]:
-    counts: tuple[Any, ...] = (func.count(), func.sum(Room.beds), func.min(Listing.rent_fen))
+def _nearest_first(house: Subquery, offer: LateralFromClause, *columns: ColumnElement[Any]) -> Select[Any]:
     return (
-        select(Room.village_code, *counts)
-        .join(House, House.id == Room.house_id)
-        .join(Listing, Listing.room_id == Room.id)
-        .where(_inside(shape), *_takeable(shape))
-        .group_by(Room.village_code)
+        select(*columns)
+        .select_from(house)
+        .join(offer, true())
+        .order_by(house.c.far, house.c.id, offer.c.id)
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=Integer))
     )
 
 
@@ -351,9 +388,9 @@ def _stands_in(circle: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _takeable(shape: _Shape) -> list[ColumnElement[bool] | TextClause]:
-    """On the market, free, and what the question wants of a room."""
+    """On offer, free, and what the question wants of a room."""
     conditions: list[ColumnElement[bool] | TextClause] = [
-        on_market_condition(_STARTS, _ENDS),
+        on_offer_condition(_STARTS, _ENDS),
         text(FREE_SQL),
         Room.beds >= bindparam("beds_at_least", type_=Integer),
     ]

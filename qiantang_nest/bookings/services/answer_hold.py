@@ -13,12 +13,13 @@ from qiantang_nest.bookings.rules import (
     Area,
     FreeRoom,
     OnRefusal,
+    Times,
     Wants,
     better_replacement,
     candidates_wanted,
 )
 from qiantang_nest.bookings.services.hold_lock import LockedHold, lock_active_hold
-from qiantang_nest.bookings.services.hold_rooms import HeldBlock, add_rooms, ask_owners
+from qiantang_nest.bookings.services.taking_rooms import HeldBlock, add_rooms, ask_owners
 from qiantang_nest.bookings.services.telling import tell_enterprise
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
@@ -49,6 +50,7 @@ def answer_hold(
     hold_room_ids: Collection[int],
     answer: Answer,
     reason: str,
+    times: Times,
     actor: Actor,
     now: datetime,
 ) -> Answered:
@@ -83,7 +85,7 @@ def answer_hold(
     if answer is Answer.ACCEPTED:
         result.accepted = len(waiting)
     else:
-        _give_back(locked, waiting, result, now)
+        _give_back(locked, waiting, result, times, now)
     audit.record(
         actor=actor,
         action="bookings.answer_hold",
@@ -102,14 +104,16 @@ def answer_hold(
     return result
 
 
-def _give_back(locked: LockedHold, refused: Sequence[HoldRoom], result: Answered, now: datetime) -> None:
+def _give_back(
+    locked: LockedHold, refused: Sequence[HoldRoom], result: Answered, times: Times, now: datetime
+) -> None:
     hold = locked.hold
     db.session.flush()
     release_claims(claim_ids=[room.claim_id for room in refused])
     if hold.on_refusal == OnRefusal.DROP:
         result.dropped = len(refused)
         return
-    block = HeldBlock(hold.id, hold.starts_on, hold.ends_on, hold.expires_at)
+    block = HeldBlock.asked_at(now, times, hold.id, hold.starts_on, hold.ends_on, hold.expires_at)
     for old, new in _replacements(hold, refused, now):
         if new is None:
             result.dropped += 1
@@ -117,7 +121,7 @@ def _give_back(locked: LockedHold, refused: Sequence[HoldRoom], result: Answered
         add_rooms(block, [new], now=now, replaces_id=old.id)
         result.replaced.append((old, new))
     if result.replaced:
-        ask_owners(block, hold.enterprise.name, [new for _old, new in result.replaced], now=now)
+        ask_owners(block, hold.enterprise.name, [new for _old, new in result.replaced])
 
 
 def _replacements(

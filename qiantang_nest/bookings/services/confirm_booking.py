@@ -1,17 +1,20 @@
 """A hold whose owners have answered becomes a booking: one lease per lessor, to be signed."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from qiantang_nest.bookings.models import Booking, BookingLease, Hold
+from qiantang_nest.bookings.queries.bookings import booking_of_hold
 from qiantang_nest.bookings.rules import Answer
+from qiantang_nest.bookings.services.demands import meet_demand
 from qiantang_nest.bookings.services.hold_lock import lock_active_hold
-from qiantang_nest.bookings.services.telling import OwnerNotice, tell_owners
+from qiantang_nest.bookings.services.telling import ask_to_sign
 from qiantang_nest.core import audit, numbering
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.clock import business_date
 from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.occupancy.rules import signing_end
 from qiantang_nest.occupancy.services.claims import release_claims
 from qiantang_nest.occupancy.services.leases import HeldRoom, Terms, draft_leases
 
@@ -20,8 +23,13 @@ class StillWaiting(WrongState):
     """Owners have not answered, and the employer did not say to go on without them."""
 
 
-def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Actor, now: datetime) -> Booking:
+def confirm_booking(
+    *, hold: Hold, terms: Terms, drop_waiting: bool, sign_days: int, actor: Actor, now: datetime
+) -> Booking:
     """Book the accepted rooms; with ``drop_waiting`` the unanswered ones are given back.
+
+    A hold that adds rooms to a booking gives its leases to that one; any other makes a booking.
+    The leases hold the rooms for as long as they may be signed (``signing_end``).
 
     Raises:
         WrongState: the hold no longer counts, or no owner has accepted.
@@ -47,23 +55,14 @@ def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Acto
         starts_on=hold.starts_on,
         ends_on=hold.ends_on,
         terms=terms,
+        sign_until=signing_end(today, hold.starts_on, sign_days),
         today=today,
         actor=actor,
     )
-    series = f"YD-{today:%Y}"
-    booking = Booking(
-        number=f"{series}-{numbering.reserve(series):06d}",
-        hold_id=hold.id,
-        enterprise_id=hold.enterprise_id,
-        worksite_id=hold.worksite_id,
-        starts_on=hold.starts_on,
-        ends_on=hold.ends_on,
-        created_by=actor.user_id,
-    )
-    db.session.add(booking)
-    db.session.flush()
+    booking = booking_of_hold(hold.id) or _new_booking(hold, today, actor)
     db.session.add_all(BookingLease(booking_id=booking.id, lease_id=lease.id) for lease in leases)
     hold.state = "booked"
+    meet_demand(hold, actor, now)
     audit.record(
         actor=actor,
         action="bookings.confirm_booking",
@@ -77,22 +76,22 @@ def confirm_booking(*, hold: Hold, terms: Terms, drop_waiting: bool, actor: Acto
             "dropped": len(waiting),
         },
     )
-    name = hold.enterprise.name
     rooms_of = {lease.owner_id: sum(room.owner_id == lease.owner_id for room in accepted) for lease in leases}
-    tell_owners(
-        [
-            OwnerNotice(
-                owner_id=lease.owner_id,
-                key=f"lease:{lease.id}:to-sign",
-                sms=(
-                    f"{name}订了您 {rooms_of[lease.owner_id]} 间房，合同 {lease.number} 等您签字。"
-                    "不会弄就找村管理员。"
-                ),
-                kind="bookings.lease_to_sign",
-                params={"enterprise": name, "rooms": rooms_of[lease.owner_id], "number": lease.number},
-                url=f"/leases/{lease.id}/sign",
-            )
-            for lease in leases
-        ]
+    ask_to_sign(hold.enterprise.name, [(lease, rooms_of[lease.owner_id]) for lease in leases])
+    return booking
+
+
+def _new_booking(hold: Hold, today: date, actor: Actor) -> Booking:
+    series = f"YD-{today:%Y}"
+    booking = Booking(
+        number=f"{series}-{numbering.reserve(series):06d}",
+        hold_id=hold.id,
+        enterprise_id=hold.enterprise_id,
+        worksite_id=hold.worksite_id,
+        starts_on=hold.starts_on,
+        ends_on=hold.ends_on,
+        created_by=actor.user_id,
     )
+    db.session.add(booking)
+    db.session.flush()
     return booking

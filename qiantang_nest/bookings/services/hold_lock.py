@@ -30,8 +30,15 @@ def lock_active_hold(hold: Hold, now: datetime) -> LockedHold:
     """Lock a hold that still counts.
 
     Raises:
-        WrongState: it has run out, was released, or is booked already.
+        WrongState: it has run out, was released, is booked already, or only offered.
     """
+    lock_hold(hold)
+    refuse_unless_active(hold, now)
+    return LockedHold(hold, rooms_held(hold))
+
+
+def lock_hold(hold: Hold) -> None:
+    """Lock the villages of a hold, then its row, which is read anew."""
     villages = select(HoldRoom.village_code).where(HoldRoom.hold_id == hold.id).distinct()
     lock_villages(db.session.execute(villages).scalars())
     db.session.execute(
@@ -40,7 +47,10 @@ def lock_active_hold(hold: Hold, now: datetime) -> LockedHold:
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).scalar_one()
-    refuse_unless_active(hold, now)
+
+
+def rooms_held(hold: Hold) -> Sequence[HoldRoom]:
+    """The rooms it still has."""
     rooms = db.session.execute(
         select(HoldRoom)
         .join(RoomClaim, RoomClaim.id == HoldRoom.claim_id)
@@ -48,7 +58,7 @@ def lock_active_hold(hold: Hold, now: datetime) -> LockedHold:
         .order_by(HoldRoom.id)
         .execution_options(populate_existing=True)
     )
-    return LockedHold(hold, rooms.scalars().all())
+    return rooms.scalars().all()
 
 
 def refuse_unless_active(hold: Hold, now: datetime) -> None:
@@ -60,5 +70,7 @@ def refuse_unless_active(hold: Hold, now: datetime) -> None:
             raise WrongState(_("这一单已经放开了。"))
         case HoldStage.BOOKED:
             raise WrongState(_("这一单已经预订好了，请到租约里看。"))
+        case HoldStage.OFFERED:
+            raise WrongState(_("这几间房是候补到的，要先点“要这些房”。"))
         case HoldStage.ACTIVE:
             return

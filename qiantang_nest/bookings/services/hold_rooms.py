@@ -1,37 +1,36 @@
 """Taking rooms off the market for one employer: whole or not at all, whatever the others do meanwhile."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, text
 
 from qiantang_nest.bookings.models import Hold
 from qiantang_nest.bookings.queries.rooms import candidates, free_among, names_of_rooms, villages_of_rooms
 from qiantang_nest.bookings.rules import (
-    ANSWER_HOURS,
     Ask,
     FreeRoom,
     OnRefusal,
+    Times,
     candidates_wanted,
     check_ask,
     check_period,
     choose_rooms,
     digest,
 )
-from qiantang_nest.bookings.services.telling import OwnerNotice, tell_owners
+from qiantang_nest.bookings.services.taking_rooms import HeldBlock, add_rooms, ask_owners
+from qiantang_nest.bookings.services.waiting import serve_waiting
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
-from qiantang_nest.core.clock import SHANGHAI, business_date
+from qiantang_nest.core.clock import business_date
 from qiantang_nest.core.db import db, lock_villages, refuse_as
 from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Enterprise, Worksite
-from qiantang_nest.occupancy.services.claims import HELD_CLAIMS_SQL, expire_stale_holds
 
 
 class NotEnoughRooms(DomainError):
@@ -76,11 +75,11 @@ def hold_rooms(
     worksite: Worksite | None,
     request_key: uuid.UUID,
     shown_rent_fen: int | None,
-    hold_hours: int,
+    times: Times,
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Take the rooms until ``hold_hours`` from ``now``; returns the hold's id.
+    """Take the rooms for ``times.hold_hours`` from ``now``; returns the hold's id.
 
     The same key with the same request again returns the hold it made before.
 
@@ -105,7 +104,7 @@ def hold_rooms(
 
     # What needs no lock comes before it: every statement under the lock is time that others wait.
     villages = ask.area.village_codes if not ask.room_ids else villages_of_rooms(ask.room_ids)
-    expires_at = now + timedelta(hours=hold_hours)
+    expires_at = now + timedelta(hours=times.hold_hours)
     hold_id = db.session.execute(
         _INSERT_HOLD,
         {
@@ -124,6 +123,7 @@ def hold_rooms(
     if hold_id is None:
         return _hold_of_key(enterprise, request_key, asked)
     lock_villages(villages)
+    serve_waiting(village_codes=villages, times=times, now=now, apart_from=enterprise.id)
     rooms = _choose(ask, period, now)
     rent_fen = sum(room.rent_fen for room in rooms)
     if shown_rent_fen is not None and rent_fen > shown_rent_fen:
@@ -135,7 +135,7 @@ def hold_rooms(
             ),
             rent_fen,
         )
-    block = HeldBlock(hold_id, period.starts_on, period.ends_on, expires_at)
+    block = HeldBlock.asked_at(now, times, hold_id, period.starts_on, period.ends_on, expires_at)
     add_rooms(block, rooms, now=now)
     audit.record(
         actor=actor,
@@ -150,7 +150,7 @@ def hold_rooms(
             "ends_on": period.ends_on.isoformat(),
         },
     )
-    ask_owners(block, enterprise.name, rooms, now=now)
+    ask_owners(block, enterprise.name, rooms)
     return int(hold_id)
 
 
@@ -233,81 +233,6 @@ def _candidates(ask: Ask, wanted: int, period: Period, now: datetime) -> list[Fr
     others = replace(area, village_codes=area.village_codes[1:])
     more = candidates(others, ask.wants, now=now, limit=limit - len(free), **days)
     return sorted([*free, *more], key=lambda room: (room.far, room.house_id, room.room_id))
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBlock:
-    """What of a hold its rooms depend on."""
-
-    hold_id: int
-    starts_on: date
-    ends_on: date
-    expires_at: datetime
-
-
-_INSERT_ROOMS = text(
-    f"""
-    WITH taken AS ({HELD_CLAIMS_SQL})
-    INSERT INTO hold_room
-        (hold_id, claim_id, listing_id, room_id, owner_id, village_code, rent_fen, replaces_id)
-    SELECT :hold_id, taken.id, chosen.listing_id, chosen.room_id, chosen.owner_id, chosen.village_code,
-           chosen.rent_fen, CAST(:replaces_id AS bigint)
-    FROM taken JOIN unnest(
-        CAST(:listing_ids AS bigint[]), CAST(:room_ids AS bigint[]), CAST(:owner_ids AS bigint[]),
-        CAST(:village_codes AS text[]), CAST(:rents AS bigint[])
-    ) AS chosen (listing_id, room_id, owner_id, village_code, rent_fen) ON chosen.room_id = taken.room_id
-    """
-)
-
-
-def add_rooms(
-    block: HeldBlock, rooms: Sequence[FreeRoom], *, now: datetime, replaces_id: int | None = None
-) -> None:
-    """Claim free rooms for a hold. Under the lock of their villages, after looking; two statements."""
-    room_ids = [room.room_id for room in rooms]
-    expire_stale_holds(room_ids=room_ids, now=now)
-    db.session.execute(
-        _INSERT_ROOMS,
-        {
-            "hold_id": block.hold_id,
-            "starts_on": block.starts_on,
-            "ends_on": block.ends_on,
-            "held_until": block.expires_at,
-            "replaces_id": replaces_id,
-            "room_ids": room_ids,
-            "listing_ids": [room.listing_id for room in rooms],
-            "owner_ids": [room.owner_id for room in rooms],
-            "village_codes": [room.village_code for room in rooms],
-            "rents": [room.rent_fen for room in rooms],
-        },
-    )
-
-
-def ask_owners(block: HeldBlock, enterprise: str, rooms: Sequence[FreeRoom], *, now: datetime) -> None:
-    """Ask each household for its answer, all of them in three statements."""
-    of_owner: dict[int, list[FreeRoom]] = defaultdict(list)
-    for room in rooms:
-        of_owner[room.owner_id].append(room)
-    due = min(now + timedelta(hours=ANSWER_HOURS), block.expires_at).astimezone(SHANGHAI)
-    notices = []
-    for owner_id, mine in of_owner.items():
-        rent_fen = sum(room.rent_fen for room in mine)
-        notices.append(
-            OwnerNotice(
-                owner_id=owner_id,
-                # A replacement may ask the same household again: the rooms tell the two apart.
-                key=f"hold:{block.hold_id}:{owner_id}:{min(room.room_id for room in mine)}",
-                sms=(
-                    f"{enterprise}想租您 {len(mine)} 间房，{block.starts_on:%Y-%m-%d} 起，"
-                    f"每月 {format_yuan(rent_fen)} 元。请在 {due.month} 月 {due.day} 日 {due:%H:%M} 前答复，"
-                    "不会弄就找村管理员。"
-                ),
-                kind="bookings.answer_wanted",
-                params={"enterprise": enterprise, "rooms": len(mine), "rent_fen": rent_fen},
-                url=f"/holds/{block.hold_id}/answers/{owner_id}",
-            )
-        )
-    tell_owners(notices)
 
 
 def preview(ask: Ask, period: Period, now: datetime) -> list[FreeRoom]:

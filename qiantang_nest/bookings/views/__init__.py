@@ -28,12 +28,31 @@ def offer_words() -> dict[str, Any]:
 
 from qiantang_nest.bookings.views import (  # noqa: E402
     answers,
+    bookings,
+    changes,
     danger,
     demands,
     holds,
+    plans,
     search,
     signing,
     taking,
+    times,
+    waiting,
 )
 
-__all__ = ["answers", "blueprint", "danger", "demands", "holds", "search", "signing", "taking"]
+__all__ = [
+    "answers",
+    "blueprint",
+    "bookings",
+    "changes",
+    "danger",
+    "demands",
+    "holds",
+    "plans",
+    "search",
+    "signing",
+    "taking",
+    "times",
+    "waiting",
+]

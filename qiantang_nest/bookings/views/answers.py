@@ -1,6 +1,7 @@
 """Households answer: on their own phone, or through the clerk who is named as their proxy."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Response
 from qiantang_nest.accounts.rules import Permission, Role
 from qiantang_nest.bookings.forms import AnswerForm
 from qiantang_nest.bookings.models import HoldRoom
-from qiantang_nest.bookings.queries.holds import rooms_of_hold, waiting_answers
+from qiantang_nest.bookings.queries.holds import rooms_of_hold, times_on, waiting_answers
 from qiantang_nest.bookings.rules import Answer, HoldStage, hold_stage
 from qiantang_nest.bookings.services.answer_hold import answer_hold
 from qiantang_nest.bookings.views import blueprint
@@ -38,6 +39,11 @@ class Household:
         return [room for room in self.rooms if room.answer == Answer.WAITING and room.claim.state == "held"]
 
     @property
+    def answer_due_at(self) -> datetime:
+        """When the answer for the rooms that wait is due."""
+        return min(room.answer_due_at for room in self.waiting)
+
+    @property
     def accepted(self) -> list[HoldRoom]:
         """Rooms the household has said yes for."""
         return [room for room in self.rooms if room.answer == Answer.ACCEPTED]
@@ -48,7 +54,7 @@ class Household:
 def answers() -> str:
     """Households of the scope that have not answered, most urgent first."""
     page = paginate(waiting_answers(actor(), clock.now()), scalars=False)
-    return render_template("bookings/answers.html", page=page, layout=frame())
+    return render_template("bookings/answers.html", page=page, layout=frame(), now=clock.now())
 
 
 def frame() -> str:
@@ -89,6 +95,7 @@ def answer(hold_id: int, owner_id: int) -> Response | str | tuple[str, int]:
                         hold_room_ids=form.rooms.data or [],
                         answer=said,
                         reason=form.reason.data or "",
+                        times=times_on(clock.today()),
                         actor=actor(),
                         now=clock.now(),
                     )

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flask import g, request
 from werkzeug.datastructures import MultiDict
@@ -68,7 +69,7 @@ class Question:
         """How the way is made, in a word."""
         return mode_label(self.way.mode)
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """Village code → name."""
         return {village.code: village.name for village in self.villages}

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
 from qiantang_nest.bookings.forms import TakeForm
+from qiantang_nest.bookings.queries.holds import times_on
 from qiantang_nest.bookings.queries.rooms import (
     FoundRoom,
     VillageCount,
@@ -275,6 +276,7 @@ def room(room_id: int) -> str | Response:
         village=village,
         layout=layout(),
         photos=[photo for photo in photos_of([shown.house_id]) if photo.room_id in (None, shown.id)],
+        times=times_on(clock.today()),
         taken=taken_periods(shown.id, clock.today(), clock.now()),
         may_hold=may_hold(),
     )

@@ -1,12 +1,12 @@
-"""Signing a lease on one's own phone."""
+"""Signing a lease on one's own phone, or taking it back before both have."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, Role
 from qiantang_nest.billing.services import issue_due_bills
-from qiantang_nest.bookings.forms import SignForm
-from qiantang_nest.bookings.services.telling import tell_signed
+from qiantang_nest.bookings.forms import SignForm, WithdrawLeaseForm
+from qiantang_nest.bookings.services.telling import tell_signed, tell_withdrawn
 from qiantang_nest.bookings.views import blueprint
 from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
@@ -16,21 +16,37 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
 from qiantang_nest.housing.queries import live_consent
 from qiantang_nest.occupancy.models import Lease
-from qiantang_nest.occupancy.queries.leases import lease_sums, leases_visible_to, signatures_with_names
+from qiantang_nest.occupancy.queries.leases import (
+    lease_sums,
+    leases_visible_to,
+    rooms_of_lease,
+    signatures_with_names,
+)
+from qiantang_nest.occupancy.rules import has_lapsed
 from qiantang_nest.occupancy.services.contract import ensure_document
 from qiantang_nest.occupancy.services.signing import request_code, side_of
 from qiantang_nest.occupancy.services.signing import sign_lease as sign
+from qiantang_nest.occupancy.services.withdrawing import withdraw_lease as withdraw
+
+
+def _load(lease_id: int) -> Lease:
+    found: Lease | None = db.session.execute(
+        leases_visible_to(actor()).where(Lease.id == lease_id)
+    ).scalar_one_or_none()
+    if found is None:
+        abort(404)
+    return found
+
+
+def _layout() -> str:
+    return "layouts/phone.html" if actor().role == Role.VILLAGER else "layouts/desk.html"
 
 
 @blueprint.route("/leases/<int:lease_id>/sign", methods=["GET", "POST"])
 @requires(Permission.LEASE_SIGN)
 def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
     """The terms, the contract, a code to the signer's phone; the second signature issues the bills due."""
-    lease: Lease | None = db.session.execute(
-        leases_visible_to(actor()).where(Lease.id == lease_id)
-    ).scalar_one_or_none()
-    if lease is None:
-        abort(404)
+    lease = _load(lease_id)
     form = SignForm()
     status = 200
     if request.method == "POST" and "send" in request.form:
@@ -66,14 +82,47 @@ def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
     return render_template(
         "bookings/sign_lease.html",
         lease=lease,
-        sums=lease_sums([lease.id])[lease.id],
+        sums=lease_sums([lease.id], clock.today())[lease.id],
         form=form,
         document=document,
         signatures=signed,
         side=side,
         mine=any(signature.side == side for signature, _name in signed),
+        lapsed=has_lapsed(lease.state, lease.sign_until, clock.now()),
         sent="sent" in request.args or request.method == "POST",
-        layout="layouts/phone.html" if actor().role == Role.VILLAGER else "layouts/desk.html",
+        layout=_layout(),
         proxy=actor().is_office,
         consent=live_consent(lease.owner_id) if actor().is_office else None,
     ), status
+
+
+@blueprint.route("/leases/<int:lease_id>/withdraw", methods=["GET", "POST"])
+@requires(Permission.LEASE_SIGN)
+def withdraw_lease(lease_id: int) -> Response | str | tuple[str, int]:
+    """«Not sign after all?»: either side may until both have, with the reason that the other side reads."""
+    lease = _load(lease_id)
+    form = WithdrawLeaseForm()
+    if request.method == "POST" and form.validate():
+        try:
+            with transaction():
+                reason = form.reason.data or ""
+                side = withdraw(lease=lease, reason=reason, actor=actor(), now=clock.now())
+                tell_withdrawn([lease], side=side, reason=reason)
+            flash(_("这份合同取消了，房间放开了，对方会收到消息。"), "done")
+            return redirect(url_for("occupancy.lease", lease_id=lease_id), 303)
+        except InvalidValue as error:
+            form.refuse(form.reason, error)
+    if lease.state != "drafted" or has_lapsed(lease.state, lease.sign_until, clock.now()):
+        return redirect(url_for("occupancy.lease", lease_id=lease_id), 303)
+    return render_template(
+        "bookings/withdraw_lease.html",
+        lease=lease,
+        rooms=rooms_of_lease(lease.id),
+        sums=lease_sums([lease.id], clock.today())[lease.id],
+        form=form,
+        side=side_of(actor()),
+        signatures=signatures_with_names(lease.id),
+        layout=_layout(),
+        proxy=actor().is_office,
+        consent=live_consent(lease.owner_id) if actor().is_office else None,
+    ), (422 if form.errors else 200)

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from qiantang_nest.accounts.rules import Permission
 from qiantang_nest.bookings.forms import HoldForm
 from qiantang_nest.bookings.queries.commute import minutes_of_houses
+from qiantang_nest.bookings.queries.holds import times_on
 from qiantang_nest.bookings.rules import Area, Ask, FreeRoom, OnRefusal
 from qiantang_nest.bookings.services.hold_rooms import (
     DearerThanShown,
@@ -31,7 +32,7 @@ from qiantang_nest.core.access import requires
 from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import DomainError, InvalidValue
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.web import actor, settings
+from qiantang_nest.core.web import actor
 from qiantang_nest.enterprises.queries import enterprise_of
 from qiantang_nest.occupancy.models import RoomTaken
 
@@ -64,9 +65,9 @@ def hold_rooms() -> Response | str | tuple[str, int]:
                     period=question.period,
                     on_refusal=OnRefusal(form.on_refusal.data),
                     worksite=question.worksite,
-                    request_key=_key(form),
+                    request_key=request_key(form),
                     shown_rent_fen=form.shown_rent_fen.data,
-                    hold_hours=settings().hold_hours,
+                    times=times_on(clock.today()),
                     actor=actor(),
                     now=clock.now(),
                 )
@@ -99,7 +100,8 @@ def read_ask(question: Question) -> Ask:
     return Ask(area, question.wants, rooms=int(typed))
 
 
-def _key(form: HoldForm) -> uuid.UUID:
+def request_key(form: HoldForm) -> uuid.UUID:
+    """What makes the same click twice one hold. Raises InvalidValue if the form lacks it."""
     try:
         return uuid.UUID(form.request_key.data or "")
     except ValueError as error:
@@ -150,7 +152,7 @@ def _page(
     form.shown_rent_fen.raw_data = None
     per_village = Counter(room.village_code for room in rooms)
     owners = {code: len({r.owner_id for r in rooms if r.village_code == code}) for code in per_village}
-    names = question.names
+    names, times = question.names, times_on(clock.today())
     return render_template(
         "bookings/hold_rooms.html",
         question=question,
@@ -164,8 +166,9 @@ def _page(
         minutes=max(
             minutes_of_houses(question.way, list({room.house_id for room in rooms})).values(), default=None
         ),
-        expires_at=clock.now() + timedelta(hours=settings().hold_hours),
-        hold_hours=settings().hold_hours,
+        expires_at=clock.now() + timedelta(hours=times.hold_hours),
+        times=times,
+        direct=sum(room.direct for room in rooms),
         enterprise=enterprise_of(actor()),
         changes=changes,
         way_out=None if way_out is None else url_for("bookings.hold_rooms", **way_out),

@@ -8,7 +8,12 @@ from qiantang_nest.enterprises.services.registration import (
 )
 from qiantang_nest.enterprises.services.routes import Asked, ask_routes
 from qiantang_nest.enterprises.services.stops import add_stop, change_stop, remove_stop
-from qiantang_nest.enterprises.services.workers import add_worker, add_workers, record_reveal
+from qiantang_nest.enterprises.services.workers import (
+    add_worker,
+    add_workers,
+    change_details,
+    record_reveal,
+)
 from qiantang_nest.enterprises.services.worksites import add_worksite, close_worksite, move_worksite
 
 __all__ = [
@@ -18,6 +23,7 @@ __all__ = [
     "add_workers",
     "add_worksite",
     "ask_routes",
+    "change_details",
     "change_stop",
     "close_worksite",
     "correct_enterprise",

@@ -74,11 +74,11 @@ def ask_routes(*, now: datetime, gateway: RoutingGateway) -> Asked:
         reason = error.reason if isinstance(error, RoutingFailed) else type(error).__name__
         log.warning("routes not told: %s", reason)
         with transaction():
-            _finish(claimed, routes_due_at=now + wait_after(claimed.attempts))
+            _set_due(claimed, now + wait_after(claimed.attempts), claimed.attempts)
         return Asked.FAILED
     with transaction():
-        if _finish(claimed, routes_due_at=now + ASK_AGAIN, routes_attempts=0, routes_told_at=now):
-            _store(claimed.worksite_id, routes)
+        if _set_due(claimed, now + ASK_AGAIN, 0):
+            _store(claimed.worksite_id, routes, now)
     return Asked.ANSWERED
 
 
@@ -143,12 +143,12 @@ def _ask(claimed: _Claimed, gateway: RoutingGateway) -> list[_Route]:
     return routes
 
 
-def _finish(claimed: _Claimed, **values: datetime | int) -> bool:
-    """Give the worksite free with new values; False if it was changed meanwhile, or claimed anew."""
+def _set_due(claimed: _Claimed, due_at: datetime, attempts: int) -> bool:
+    """Say when to ask next; False if the worksite was changed since it was claimed, or claimed anew."""
     done = db.session.execute(
         update(Worksite)
         .where(Worksite.id == claimed.worksite_id, Worksite.routes_due_at == claimed.until)
-        .values(**values)
+        .values(routes_due_at=due_at, routes_attempts=attempts)
         .execution_options(synchronize_session=False)
     )
     return bool(getattr(done, "rowcount", 0))
@@ -157,8 +157,8 @@ def _finish(claimed: _Claimed, **values: datetime | int) -> bool:
 _STORE = text(
     """
     INSERT INTO routed_minutes
-        (worksite_id, stop_id, mode, village_code, minutes, village_lat, village_lon)
-    SELECT :worksite_id, stop_id, mode, village_code, minutes, village_lat, village_lon
+        (worksite_id, stop_id, mode, village_code, minutes, village_lat, village_lon, told_at)
+    SELECT :worksite_id, stop_id, mode, village_code, minutes, village_lat, village_lon, :now
     FROM unnest(CAST(:stop_ids AS bigint[]), CAST(:modes AS text[]), CAST(:codes AS text[]),
                 CAST(:minutes AS bigint[]), CAST(:lats AS float8[]), CAST(:lons AS float8[]))
         AS route (stop_id, mode, village_code, minutes, village_lat, village_lon)
@@ -166,12 +166,13 @@ _STORE = text(
 )
 
 
-def _store(worksite_id: int, routes: Sequence[_Route]) -> None:
+def _store(worksite_id: int, routes: Sequence[_Route], now: datetime) -> None:
     db.session.execute(delete(RoutedMinutes).where(RoutedMinutes.worksite_id == worksite_id))
     db.session.execute(
         _STORE,
         {
             "worksite_id": worksite_id,
+            "now": now,
             "stop_ids": [route.stop_id for route in routes],
             "modes": [route.mode.value for route in routes],
             "codes": [route.village_code for route in routes],

@@ -80,6 +80,57 @@ def add_workers(*, enterprise: Enterprise, rows: Sequence[WorkerRow], actor: Act
     return workers
 
 
+def change_details(
+    *,
+    worker: Worker,
+    phone: str | None = None,
+    shift: str | None = None,
+    wish_group: str | None = None,
+    ground_floor: bool | None = None,
+    actor: Actor,
+) -> None:
+    """Change what is not None of a worker. The database refuses a shift that the worker's bed is not of."""
+    if phone is not None and phone != worker.phone:
+        worker.phone = phone
+    if shift is not None:
+        worker.shift = shift
+    if wish_group is not None:
+        worker.wish_group = wish_group
+    if ground_floor is not None:
+        worker.ground_floor = ground_floor
+    if worker not in db.session.dirty:
+        return
+    db.session.flush()
+    audit.record(
+        actor=actor,
+        action="enterprises.change_worker",
+        entity="worker",
+        entity_id=worker.id,
+        changes={"enterprise_id": worker.enterprise_id},
+    )
+
+
+def take_worker_over(*, worker: Worker, enterprise_id: int, actor: Actor) -> Worker:
+    """The same person as a worker of another enterprise: found again there by ID number, or added."""
+    if worker.id_number is not None:
+        same = _by_number(enterprise_id, [worker.id_number]).get(_key(worker.id_number))
+        if same is not None:
+            return same
+    taken = Worker(enterprise_id=enterprise_id)
+    db.session.add(taken)
+    for name in ("name", "sex", "id_kind", "id_number", "phone", "home_address", "born_on", "is_local"):
+        setattr(taken, name, getattr(worker, name))
+    db.session.flush()
+    audit.record(
+        actor=actor,
+        action="enterprises.take_worker_over",
+        entity="worker",
+        entity_id=taken.id,
+        changes={"enterprise_id": enterprise_id, "from_worker_id": worker.id},
+    )
+    return taken
+
+
 def record_reveal(*, worker: Worker, purpose: str, actor: Actor) -> None:
     """Note who looked at a worker's full number and phone, and what for. Raises InvalidValue."""
     if not purpose.strip():
@@ -97,6 +148,12 @@ def _fill(worker: Worker, row: WorkerRow) -> None:
     worker.name, worker.sex, worker.id_kind = row.name, row.sex.value, row.id_kind.value
     worker.id_number, worker.phone = row.id_number, row.phone
     worker.home_address, worker.born_on, worker.is_local = row.home_address, row.born_on, row.is_local
+    if row.shift is not None:
+        worker.shift = row.shift.value
+    if row.wish_group is not None:
+        worker.wish_group = row.wish_group
+    if row.ground_floor is not None:
+        worker.ground_floor = row.ground_floor
 
 
 def _key(number: str) -> bytes:

@@ -125,6 +125,9 @@ def _shown_values(worker: Worker) -> dict[str, object]:
         "born_on": worker.born_on,
         "home_address": worker.home_address,
         "is_local": worker.is_local,
+        "shift": worker.shift,
+        "wish_group": worker.wish_group,
+        "ground_floor": worker.ground_floor,
     }
 
 

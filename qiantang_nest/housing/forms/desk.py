@@ -26,6 +26,7 @@ from qiantang_nest.housing.rules import (
     room_kind_label,
     severity_label,
 )
+from qiantang_nest.housing.services.notes import NOTE_LENGTH
 
 
 def house_state_labels() -> dict[str, str]:
@@ -226,3 +227,9 @@ class CapacityForm(BaseForm):
         [InputRequired(_l("请写依据，比如 杭政办〔2027〕3 号第五条")), Length(min=4, max=300)],
     )
     effective_on: Any = DayField(_l("哪天起用"), [InputRequired(_l("请写日期"))])
+
+
+class NoteForm(BaseForm):
+    """A line for colleagues."""
+
+    words: Any = StringField(_l("写什么"), [InputRequired(_l("请写一句话")), Length(max=NOTE_LENGTH)])

@@ -23,6 +23,9 @@ from qiantang_nest.housing.rules import Feature, RoomKind, feature_label, room_k
 LOWEST_RENT_FEN, HIGHEST_RENT_FEN = 5_000, 2_000_000
 
 
+DIRECT_LABEL = _l("价钱合适就租，企业可以直接订，不用先问我")
+
+
 class HouseStep(BaseForm):
     """Where in the village the house stands."""
 
@@ -109,6 +112,7 @@ class OfferForm(BaseForm):
     starts_on: Any = DayField(_l("从哪天起可以住"), [InputRequired(_l("请写日期"))])
     last_day: Any = DayField(_l("最晚租到哪天"), [InputRequired(_l("请写日期"))])
     conditions: Any = StringField(_l("还有什么要说的，比如不能养狗"), [Optional(), Length(max=200)])
+    direct: Any = BooleanField(DIRECT_LABEL)
     knows: Any = BooleanField(
         _l("我知道：房子出租以后，不能再申请新的宅基地；租不租是我自己愿意的"),
         [InputRequired(_l("请先看这一句，同意再打勾"))],
@@ -126,6 +130,7 @@ class ChangeOfferForm(BaseForm):
     )
     starts_on: Any = DayField(_l("从哪天起可以住"), [InputRequired(_l("请写日期"))])
     last_day: Any = DayField(_l("最晚租到哪天"), [InputRequired(_l("请写日期"))])
+    direct: Any = BooleanField(DIRECT_LABEL)
 
 
 class ReasonForm(BaseForm):

@@ -1,6 +1,6 @@
 """What the list pages show, each in a handful of queries."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +17,6 @@ from qiantang_nest.core.identifiers import check_phone
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import (
-    CapacityRule,
     Hazard,
     House,
     HouseDocument,
@@ -270,11 +269,6 @@ def rooms_losing_beds(cap: int, m2_per_person: Decimal) -> Select[Room, Village,
         .where(_HABITABLE, Room.beds > new)
         .order_by(Room.beds - new, Room.village_code, Room.id)
     )
-
-
-def capacity_rules() -> Sequence[CapacityRule]:
-    """All rules, the newest first."""
-    return db.session.execute(select(CapacityRule).order_by(CapacityRule.effective_on.desc())).scalars().all()
 
 
 # --- one row, in scope ----------------------------------------------------------------------------

@@ -5,11 +5,9 @@ from decimal import Decimal
 
 from sqlalchemy import text
 
-from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.dated_rules import add_rule
 from qiantang_nest.core.db import db
-from qiantang_nest.core.errors import InvalidValue
-from qiantang_nest.core.i18n import _
 from qiantang_nest.housing.models import CapacityRule
 from qiantang_nest.housing.queries import capacity_on
 
@@ -24,29 +22,11 @@ def set_capacity_rule(
     Raises:
         InvalidValue: a day in the past, or one that already has a rule.
     """
-    if effective_on < today:
-        raise InvalidValue(
-            _("人数标准只能从今天或以后起用，不能倒回 %(day)s。", day=effective_on.isoformat())
-        )
-    taken = db.session.query(CapacityRule.id).where(CapacityRule.effective_on == effective_on).first()
-    if taken is not None:
-        raise InvalidValue(_("%(day)s 已经定过一次标准，请换一天。", day=effective_on.isoformat()))
-    rule = CapacityRule(
-        cap=cap, m2_per_person=m2_per_person, basis=basis, effective_on=effective_on, set_by=actor.user_id
-    )
-    db.session.add(rule)
-    db.session.flush()
-    audit.record(
-        actor=actor,
+    rule = add_rule(
+        CapacityRule(cap=cap, m2_per_person=m2_per_person, basis=basis, effective_on=effective_on),
         action="housing.set_capacity_rule",
-        entity="capacity_rule",
-        entity_id=rule.id,
-        changes={
-            "cap": cap,
-            "m2_per_person": str(m2_per_person),
-            "basis": basis,
-            "effective_on": effective_on.isoformat(),
-        },
+        today=today,
+        actor=actor,
     )
     if effective_on == today:
         apply_capacity_rule(today=today, actor=actor)

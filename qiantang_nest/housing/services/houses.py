@@ -43,6 +43,8 @@ def add_house(*, owner: Owner, address: str, floors: int, point: LatLon | None =
         lat=point.lat if point else village.lat,
         lon=point.lon if point else village.lon,
         geo_precision="house" if point else village.geo_precision,
+        added_by=actor.user_id,
+        on_behalf_of=_proxy_id(owner.id, actor),
     )
     db.session.add(house)
     db.session.flush()
@@ -143,6 +145,8 @@ def add_room(
         capacity=capacity,
         beds=beds,
         features=_checked_features(features),
+        added_by=actor.user_id,
+        on_behalf_of=_proxy_id(house.owner_id, actor),
     )
     db.session.add(room)
     db.session.flush()

@@ -48,6 +48,7 @@ def _terms(listing: Listing) -> dict[str, Any]:
         "rent_fen": listing.rent_fen,
         "starts_on": listing.starts_on.isoformat(),
         "ends_on": listing.ends_on.isoformat(),
+        "direct": listing.direct,
     }
 
 
@@ -58,6 +59,7 @@ def draft_offer(
     starts_on: date,
     ends_on: date,
     conditions: str = "",
+    direct: bool = False,
     today: date,
     actor: Actor,
 ) -> Listing:
@@ -74,7 +76,7 @@ def draft_offer(
         listing = Listing(room_id=room.id, room=room, state="draft")
         db.session.add(listing)
     listing.rent_fen, listing.starts_on, listing.ends_on = rent_fen, starts_on, ends_on
-    listing.conditions, listing.on_behalf_of = conditions, on_behalf_of
+    listing.conditions, listing.direct, listing.on_behalf_of = conditions, direct, on_behalf_of
     listing.submitted_by = actor.user_id
     db.session.flush()
     audit.record(
@@ -144,6 +146,7 @@ def submit_listing(
     starts_on: date,
     ends_on: date,
     conditions: str = "",
+    direct: bool = False,
     today: date,
     now: datetime,
     actor: Actor,
@@ -155,6 +158,7 @@ def submit_listing(
         starts_on=starts_on,
         ends_on=ends_on,
         conditions=conditions,
+        direct=direct,
         today=today,
         actor=actor,
     )
@@ -222,9 +226,16 @@ def withdraw_listing(*, listing: Listing, reason: str, now: datetime, actor: Act
 
 
 def change_offer(
-    *, listing: Listing, rent_fen: int, starts_on: date, ends_on: date, today: date, actor: Actor
+    *,
+    listing: Listing,
+    rent_fen: int,
+    starts_on: date,
+    ends_on: date,
+    direct: bool,
+    today: date,
+    actor: Actor,
 ) -> None:
-    """A new price or period for an offer; what is held or let keeps the price it was taken at.
+    """A new price, period or way of asking for an offer; what is held or let keeps the price it was taken at.
 
     Raises:
         WrongState: neither offered nor waiting. InvalidValue: the period.
@@ -236,6 +247,7 @@ def change_offer(
     on_behalf_of = proxy_for(owner=listing.room.house.owner, actor=actor)
     before = _terms(listing)
     listing.rent_fen, listing.starts_on, listing.ends_on = rent_fen, starts_on, ends_on
+    listing.direct = direct
     db.session.flush()
     audit.record(
         actor=actor,

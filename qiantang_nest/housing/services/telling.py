@@ -1,5 +1,8 @@
 """Who is told what: the household in its message centre and by SMS, the village's clerks in theirs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
 
 from qiantang_nest.accounts.models import RoleGrant
@@ -42,7 +45,7 @@ def tell_linked(link: HouseholdLink, owner: Owner | None) -> None:
     notify(user_id=link.user_id, kind=kind, params=params, url=MY_ROOMS)
 
 
-def tell_clerks(*, village_code: str, kind: str, params: dict[str, str], url: str) -> None:
+def tell_clerks(*, village_code: str, kind: str, params: Mapping[str, Any], url: str) -> None:
     """Every clerk of the village."""
     clerks = db.session.execute(
         select(RoleGrant.user_id).where(

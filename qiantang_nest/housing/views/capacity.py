@@ -6,12 +6,14 @@ from werkzeug.wrappers import Response
 from qiantang_nest.accounts.rules import Permission
 from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
+from qiantang_nest.core.dated_rules import rules_set
 from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.housing import queries, services
 from qiantang_nest.housing.forms.desk import CapacityForm
+from qiantang_nest.housing.models import CapacityRule
 from qiantang_nest.housing.views import blueprint
 
 
@@ -42,7 +44,7 @@ def capacity() -> Response | str | tuple[str, int]:
                 form.refuse(form.effective_on, error)
         effect = queries.capacity_effect(*figures)
         losing = paginate(queries.rooms_losing_beds(*figures), scalars=False)
-    rules = queries.capacity_rules()
+    rules = rules_set(CapacityRule)
     page = render_template(
         "housing/capacity.html",
         form=form,

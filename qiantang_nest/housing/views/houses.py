@@ -74,6 +74,7 @@ def house(house_id: int) -> str:
     people = queries.people_by_id(
         [row.submitted_by for row in listings.values() if row.on_behalf_of]
         + [row.inspected_by for row in inspections]
+        + [found.added_by]
     )
     return render_template(
         "housing/house.html",

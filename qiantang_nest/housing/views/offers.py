@@ -41,6 +41,7 @@ def change_offer(room_id: int) -> Response | str | tuple[str, int]:
             "rent_fen": listing.rent_fen,
             "starts_on": listing.starts_on,
             "last_day": listing.ends_on - timedelta(days=1),
+            "direct": listing.direct,
         }
     )
     if form.validate_on_submit():
@@ -51,6 +52,7 @@ def change_offer(room_id: int) -> Response | str | tuple[str, int]:
                     rent_fen=form.rent_fen.data,
                     starts_on=form.starts_on.data,
                     ends_on=form.last_day.data + timedelta(days=1),
+                    direct=form.direct.data,
                     today=clock.today(),
                     actor=actor(),
                 )

@@ -86,7 +86,9 @@ def room(room_id: int) -> str:
     today = clock.today()
     listing = queries.current_listings([found.id]).get(found.id)
     lacks = queries.lacks_of([listing], today)[listing.id] if listing else []
-    people = queries.people_by_id([listing.submitted_by, listing.decided_by] if listing else [])
+    people = queries.people_by_id(
+        [found.added_by, *([listing.submitted_by, listing.decided_by] if listing else [])]
+    )
     return render_template(
         "housing/room.html",
         room=found,

@@ -223,6 +223,7 @@ def _keep(room: Room, listing: Listing | None, step: str, form: Any) -> None:
                 rent_fen=form.rent_fen.data,
                 starts_on=listing.starts_on,
                 ends_on=listing.ends_on,
+                direct=listing.direct,
                 today=today,
                 actor=who,
             )
@@ -234,6 +235,7 @@ def _keep(room: Room, listing: Listing | None, step: str, form: Any) -> None:
                 starts_on=starts_on,
                 ends_on=ends_on,
                 conditions=listing.conditions if listing else "",
+                direct=listing.direct if listing else False,
                 today=today,
                 actor=who,
             )
@@ -287,6 +289,7 @@ def offer_room(room_id: int) -> Response | str | tuple[str, int]:
             "starts_on": starts_on,
             "last_day": ends_on - timedelta(days=1),
             "conditions": listing.conditions,
+            "direct": listing.direct,
         }
     )
     if form.validate_on_submit():
@@ -298,6 +301,7 @@ def offer_room(room_id: int) -> Response | str | tuple[str, int]:
                     starts_on=form.starts_on.data,
                     ends_on=form.last_day.data + timedelta(days=1),
                     conditions=form.conditions.data or "",
+                    direct=form.direct.data,
                     today=today,
                     now=clock.now(),
                     actor=actor(),

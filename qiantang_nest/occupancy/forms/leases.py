@@ -17,6 +17,15 @@ FILING_LABELS = {
 }
 
 
+CHANGE_WORDS = {
+    "end": _l("提前退房"),
+    "extend": _l("续租"),
+    "swap": _l("换房"),
+    "transfer": _l("转给别的企业"),
+}
+"""What each kind of change of a lease is called."""
+
+
 class FilingForm(BaseForm):
     """The next step of a filing with the housing authority."""
 

@@ -1,6 +1,6 @@
 """Forms about workers, their beds, their coming and leaving."""
 
-from wtforms import RadioField, SelectField, StringField
+from wtforms import BooleanField, RadioField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
 from qiantang_nest.core.forms import BaseForm, DayField, SelectChoice
@@ -33,6 +33,7 @@ class AssignForm(BaseForm):
     starts_on = DayField(_l("从哪天住"), [InputRequired(_l("请填写从哪天住"))])
     last_day = DayField(_l("住到哪天"), [Optional()])
     village = SelectField(_l("住在哪个村"))
+    may_move = BooleanField(_l("也可以请已经住下的人换床，换谁、换到哪先给我看"))
 
 
 class ArriveForm(BaseForm):
@@ -53,6 +54,13 @@ class MoveForm(BaseForm):
 
     moves_on = DayField(_l("从哪天换"), [InputRequired(_l("请填写从哪天换"))])
     bed = SelectField(_l("换到哪张床"))
+
+
+class ShiftForm(BaseForm):
+    """The other shift from a day on, in a bed among such people."""
+
+    changes_on = DayField(_l("从哪天换班"), [InputRequired(_l("请填写从哪天换班"))])
+    bed = SelectField(_l("住哪张床"))
 
 
 class SwapForm(BaseForm):

@@ -1,8 +1,8 @@
 """Reads of beds: which are free over a time, who is where, and a placing to show before it is saved."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import Select, false, func, select
@@ -11,20 +11,40 @@ from sqlalchemy.orm import contains_eager
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
+from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import Sex
 from qiantang_nest.enterprises.models import Worker
+from qiantang_nest.enterprises.rules import Shift
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import Hazard, House, Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
-from qiantang_nest.occupancy.rules import FreeRoom, Placement, Sleeper, Unplaced, assign_beds
+from qiantang_nest.occupancy.rules import (
+    COUPLE_KEYS_FROM,
+    Bed,
+    FreeRoom,
+    Placement,
+    Sleeper,
+    Unplaced,
+    assign_beds,
+)
 
 FAR = date(2199, 12, 31)
+GROUND_FLOOR = 1
+MOST_MOVABLE = 60
+"""So many people are asked to move at most in one suggestion."""
 
 
-def sleeper(worker: Worker) -> Sleeper:
-    """A worker as the rules of placing see one."""
-    return Sleeper(worker.id, Sex(worker.sex), worker.couple_with_id)
+def sleeper(worker: Worker, shift: str | None = None) -> Sleeper:
+    """A worker as the rules of placing see one; ``shift`` if it is going to be another one."""
+    return Sleeper(
+        worker.id,
+        Sex(worker.sex),
+        worker.couple_with_id,
+        night=(shift or worker.shift) == Shift.NIGHT,
+        wish=worker.wish_group,
+        ground_floor=worker.ground_floor,
+    )
 
 
 def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
@@ -78,6 +98,8 @@ class BedRow:
     companion_key: int | None
     mixed_over_time: bool
     """People of different keys are booked one after the other: no one fits for the whole time."""
+    wishes: frozenset[str] = frozenset()
+    """Names of wishes to be together that people there have."""
 
     @property
     def beds(self) -> int:
@@ -92,6 +114,9 @@ class BedRow:
             () if self.mixed_over_time else self.free_beds,
             self.lease_room.room.capacity,
             self.companion_key,
+            self.lease_room.room.floor == GROUND_FLOOR,
+            self.wishes,
+            self.lease_room.ends_on,
         )
 
 
@@ -101,16 +126,19 @@ def bed_rows(
     ends_on: date | None = None,
     *,
     ignoring: Collection[int] = (),
+    first: Collection[tuple[int, int]] = (),
 ) -> list[BedRow]:
     """What is free in each room from ``starts_on`` to ``ends_on`` (else the lease room's end); one query.
 
-    Rooms that do not cover ``starts_on`` are left out; stays in ``ignoring`` count as gone.
+    Rooms that do not cover ``starts_on`` are left out; stays in ``ignoring`` count as gone. The (room, bed)
+    of ``first`` are given out before the others.
     """
     wanted = [one for one in lease_rooms if one.starts_on <= starts_on < one.ends_on]
-    taken: dict[int, list[tuple[int, int, date]]] = defaultdict(list)
+    taken: dict[int, list[tuple[int, int, date, str]]] = defaultdict(list)
     if wanted:
         rows = db.session.execute(
-            select(Stay.room_id, Stay.bed_no, Stay.companion_key, Stay.starts_on)
+            select(Stay, Worker.wish_group)
+            .join(Stay.worker)
             .where(
                 Stay.room_id.in_({one.room_id for one in wanted}),
                 Stay.cancelled_at.is_(None),
@@ -119,24 +147,38 @@ def bed_rows(
             )
             .order_by(Stay.room_id, Stay.bed_no)
         )
-        for room_id, bed_no, key, from_on in rows:
-            taken[room_id].append((bed_no, key, from_on))
+        for stay, wish in rows:
+            taken[stay.room_id].append((stay.bed_no, stay.companion_key, stay.starts_on, wish))
     found = []
     for one in wanted:
         until = min(one.ends_on, ends_on or FAR)
-        there = [(bed_no, key) for bed_no, key, from_on in taken[one.room_id] if from_on < until]
-        busy = {bed_no for bed_no, _key in there}
-        keys = {key for _bed, key in there}
-        beds = range(1, min(one.room.beds, one.room.capacity) + 1)
+        there = [(bed_no, key, wish) for bed_no, key, from_on, wish in taken[one.room_id] if from_on < until]
+        busy = {bed_no for bed_no, _key, _wish in there}
+        keys = {key for _bed, key, _wish in there}
+        beds = sorted(
+            range(1, min(one.room.beds, one.room.capacity) + 1),
+            key=lambda bed, room_id=one.room_id: ((room_id, bed) not in first, bed),  # type: ignore[misc]
+        )
         found.append(
             BedRow(
                 one,
                 tuple(bed for bed in beds if bed not in busy),
                 next(iter(keys)) if len(keys) == 1 else None,
                 len(keys) > 1,
+                frozenset(wish for _bed, _key, wish in there if wish),
             )
         )
     return found
+
+
+@dataclass(frozen=True)
+class ProposedMove:
+    """Somebody who has a bed would get another, and why."""
+
+    stay: Stay
+    lease_room: LeaseRoom
+    bed_no: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -144,22 +186,101 @@ class Proposal:
     """A placing to look at: who would sleep where, who is left over, and what every room has free."""
 
     placements: list[Placement]
+    moves: list[ProposedMove]
     unplaced: list[Unplaced]
     rows: list[BedRow]
     barred_houses: set[int]
     """Houses left out because of an open major hazard or danger."""
 
 
-def propose_beds(
-    *, workers: Sequence[Worker], lease_rooms: Sequence[LeaseRoom], starts_on: date, ends_on: date | None
-) -> Proposal:
-    """Place workers by rule in what is free, without saving anything; a placement's room is a lease room."""
-    barred = barred_houses({one.room.house_id for one in lease_rooms})
-    rows = bed_rows([one for one in lease_rooms if one.room.house_id not in barred], starts_on, ends_on)
-    placements, unplaced = assign_beds(
-        [sleeper(worker) for worker in workers], [row.as_free_room() for row in rows]
+def movable_stays(actor: Actor, lease_rooms: Collection[LeaseRoom], today: date) -> Sequence[Stay]:
+    """People a suggestion may ask to change beds: single, not placed by hand; last come, first asked."""
+    return (
+        db.session.execute(
+            select(Stay)
+            .join(Stay.worker)
+            .options(contains_eager(Stay.worker))
+            .where(
+                Stay.lease_room_id.in_({one.id for one in lease_rooms}),
+                Stay.worker_id.in_(workers_visible_to(actor).with_only_columns(Worker.id)),
+                Stay.cancelled_at.is_(None),
+                Stay.left_on.is_(None),
+                Stay.ends_on > today,
+                Stay.companion_key < COUPLE_KEYS_FROM,
+                Worker.couple_with_id.is_(None),
+                ~Stay.by_hand,
+            )
+            .order_by(Stay.starts_on.desc(), Stay.id)
+            .limit(MOST_MOVABLE)
+        )
+        .scalars()
+        .all()
     )
-    return Proposal(placements, unplaced, rows, barred)
+
+
+def propose_beds(
+    *,
+    workers: Sequence[Worker],
+    lease_rooms: Sequence[LeaseRoom],
+    starts_on: date,
+    ends_on: date | None,
+    movable: Sequence[Stay] = (),
+    first: Collection[tuple[int, int]] = (),
+) -> Proposal:
+    """Place workers by rule in what is free, without saving anything; a placement's room is a lease room.
+
+    Those of ``movable`` may get another bed too, if that gives more people a bed or fulfils more wishes.
+    """
+    barred = barred_houses({one.room.house_id for one in lease_rooms})
+    safe = [one for one in lease_rooms if one.room.house_id not in barred]
+    ids = {one.id for one in safe if one.starts_on <= starts_on < one.ends_on}
+    stays = {stay.worker_id: stay for stay in movable if stay.lease_room_id in ids}
+    rows = bed_rows(safe, starts_on, ends_on, ignoring=[one.id for one in stays.values()], first=first)
+    placements, unplaced = assign_beds(
+        [
+            *(sleeper(worker) for worker in workers),
+            *(
+                replace(sleeper(stay.worker), at=Bed(stay.lease_room_id, stay.bed_no), until=stay.ends_on)
+                for stay in stays.values()
+            ),
+        ],
+        [row.as_free_room() for row in rows],
+    )
+    homes = {one.worker_id: one for one in placements}
+    by_id = {row.lease_room.id: row.lease_room for row in rows}
+    people = {worker.id: worker for worker in workers} | {one.worker_id: one.worker for one in stays.values()}
+    moves = [
+        ProposedMove(
+            stay,
+            by_id[homes[worker_id].room_id],
+            homes[worker_id].bed_no,
+            _why_moved(stay, by_id[homes[worker_id].room_id], homes, people),
+        )
+        for worker_id, stay in stays.items()
+        if homes[worker_id].room_id != stay.lease_room_id
+    ]
+    fresh = [one for one in placements if one.worker_id not in stays]
+    return Proposal(fresh, moves, unplaced, rows, barred)
+
+
+def _why_moved(
+    stay: Stay, to: LeaseRoom, homes: Mapping[int, Placement], people: Mapping[int, Worker]
+) -> str:
+    """The sentence for a move: one's own wish, or who gets the bed."""
+    worker = stay.worker
+    if worker.ground_floor and to.room.floor == GROUND_FLOOR != stay.lease_room.room.floor:
+        return str(_("要住一楼"))
+
+    def comers(room_id: int) -> list[Worker]:
+        return [people[one.worker_id] for one in homes.values() if one.room_id == room_id]
+
+    friends = [one for one in comers(to.id) if one.wish_group == worker.wish_group and one.id != worker.id]
+    if worker.wish_group and friends:
+        return str(_("想和 %(name)s 住在一起", name=friends[0].name))
+    followers = comers(stay.lease_room_id)
+    if followers:
+        return str(_("把床让给 %(name)s", name=followers[0].name))
+    return str(_("空出一间房"))
 
 
 def barred_houses(house_ids: Collection[int]) -> set[int]:

@@ -1,8 +1,9 @@
 """Leases in an actor's scope."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 
-from sqlalchemy import Select, exists, false, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.accounts.models import User
@@ -11,7 +12,7 @@ from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import House, Owner, ProxyConsent, Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature
+from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature, LeaseWithdrawal
 
 
 def leases_visible_to(actor: Actor) -> Select[Lease]:
@@ -33,8 +34,18 @@ def leases_visible_to(actor: Actor) -> Select[Lease]:
             return statement.where(false())
 
 
-def leases_to_sign(actor: Actor) -> Select[Lease]:
-    """Drafted leases that wait for the actor's own signature, oldest first.
+def awaits_signature(now: datetime) -> ColumnElement[bool]:
+    """Leases that both sides have yet to sign and still may."""
+    return and_(Lease.state == "drafted", Lease.sign_until > now)
+
+
+def came_to_nothing(now: datetime) -> ColumnElement[bool]:
+    """Leases taken back before both had signed, and those not signed in time."""
+    return or_(Lease.state == "cancelled", and_(Lease.state == "drafted", Lease.sign_until <= now))
+
+
+def leases_to_sign(actor: Actor, now: datetime) -> Select[Lease]:
+    """Leases that wait for the actor's own signature and still may get it, the one due first on top.
 
     A clerk signs for households that have let the village act for them; an employer's staff signs nothing.
     """
@@ -46,7 +57,9 @@ def leases_to_sign(actor: Actor) -> Select[Lease]:
         case _:
             return select(Lease).where(false())
     signed = exists().where(LeaseSignature.lease_id == Lease.id, LeaseSignature.side == side)
-    statement = leases_visible_to(actor).where(Lease.state == "drafted", ~signed).order_by(Lease.id)
+    statement = (
+        leases_visible_to(actor).where(awaits_signature(now), ~signed).order_by(Lease.sign_until, Lease.id)
+    )
     if actor.role == Role.VILLAGE_CLERK:
         statement = statement.where(
             exists().where(ProxyConsent.owner_id == Lease.owner_id, ProxyConsent.withdrawn_on.is_(None))
@@ -54,18 +67,23 @@ def leases_to_sign(actor: Actor) -> Select[Lease]:
     return statement
 
 
-def count_leases_to_sign(actor: Actor) -> int:
-    """How many wait for the actor's signature."""
-    waiting = leases_to_sign(actor).with_only_columns(Lease.id).order_by(None).subquery()
-    return db.session.execute(select(func.count()).select_from(waiting)).scalar_one()
+def signatures_due(actor: Actor, now: datetime) -> tuple[int, datetime | None]:
+    """How many leases wait for the actor's signature, and when the first of them can no longer be signed."""
+    waiting = leases_to_sign(actor, now).with_only_columns(Lease.sign_until).order_by(None).subquery()
+    row = db.session.execute(select(func.count(), func.min(waiting.c.sign_until)).select_from(waiting)).one()
+    return int(row[0]), row[1]
 
 
-def lease_sums(lease_ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
-    """lease id → rooms, beds they may hold, rent a month in fen."""
+def lease_sums(lease_ids: Sequence[int], on: date) -> dict[int, tuple[int, int, int]]:
+    """lease id → rooms, beds they may hold, rent a month in fen, of the rooms that have not ended by a day.
+
+    Of a lease that is over: as it was on its last day.
+    """
     rows = db.session.execute(
         select(LeaseRoom.lease_id, func.count(), func.sum(Room.beds), func.sum(LeaseRoom.rent_fen))
         .join(Room, Room.id == LeaseRoom.room_id)
-        .where(LeaseRoom.lease_id.in_(lease_ids))
+        .join(Lease, Lease.id == LeaseRoom.lease_id)
+        .where(LeaseRoom.lease_id.in_(lease_ids), LeaseRoom.ends_on > func.least(on, Lease.ends_on - 1))
         .group_by(LeaseRoom.lease_id)
     )
     return {lease_id: (int(rooms), int(beds), int(rent)) for lease_id, rooms, beds, rent in rows}
@@ -82,20 +100,35 @@ def signed_sides(lease_ids: Sequence[int]) -> dict[int, set[str]]:
     return found
 
 
+def withdrawals_of(lease_ids: Sequence[int]) -> dict[int, tuple[LeaseWithdrawal, str]]:
+    """lease id → who took it back and why, with that person's name."""
+    rows = db.session.execute(
+        select(LeaseWithdrawal, User.name)
+        .join(User, User.id == LeaseWithdrawal.user_id)
+        .where(LeaseWithdrawal.lease_id.in_(lease_ids))
+    )
+    return {withdrawal.lease_id: (withdrawal, name) for withdrawal, name in rows}
+
+
 def rooms_of_lease(lease_id: int) -> Sequence[LeaseRoom]:
     """The rooms of a lease with room and house, in the order of the contract."""
-    return (
-        db.session.execute(
-            select(LeaseRoom)
-            .join(LeaseRoom.room)
-            .join(Room.house)
-            .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
-            .where(LeaseRoom.lease_id == lease_id)
-            .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
-        )
-        .scalars()
-        .all()
-    )
+    return rooms_of_leases([lease_id])[lease_id]
+
+
+def rooms_of_leases(lease_ids: Sequence[int]) -> dict[int, list[LeaseRoom]]:
+    """lease id → its rooms with room and house, in the order of the contract."""
+    found: dict[int, list[LeaseRoom]] = {lease_id: [] for lease_id in lease_ids}
+    rows = db.session.execute(
+        select(LeaseRoom)
+        .join(LeaseRoom.room)
+        .join(Room.house)
+        .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
+        .where(LeaseRoom.lease_id.in_(lease_ids))
+        .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
+    ).scalars()
+    for room in rows:
+        found[room.lease_id].append(room)
+    return found
 
 
 def signatures_with_names(lease_id: int) -> Sequence[tuple[LeaseSignature, str]]:

@@ -35,6 +35,10 @@ class BedChoice:
     bed_no: int
     starts_on: date
     ends_on: date | None = None
+    by_hand: bool = False
+    """A person chose this bed: no suggestion moves it later."""
+    shift: str | None = None
+    """The worker's shift from then on, if it changes with the bed."""
 
     @property
     def until(self) -> date:
@@ -44,7 +48,7 @@ class BedChoice:
     @property
     def key(self) -> int:
         """Companion key of the stay."""
-        return sleeper(self.worker).key
+        return sleeper(self.worker, self.shift).key
 
 
 Refusal = tuple[BedChoice, DomainError]
@@ -158,7 +162,7 @@ def _bed_taken(room: Room, bed_no: int, day: date) -> DomainError:
 def _mixed(worker: Worker, room: Room, actor: Actor) -> DomainError:
     return MixedRoom(
         _(
-            "%(name)s 不能住 %(room)s：同一间房不能男女混住，夫妻房也不能再住别人。请换一间房。",
+            "%(name)s 不能住 %(room)s：同一间房不能男女混住，白班夜班不能混住，夫妻房不住别人。请换一间。",
             name=called(worker, actor),
             room=room_name(room),
         )

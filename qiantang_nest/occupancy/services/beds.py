@@ -14,6 +14,7 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, lock_villages
 from qiantang_nest.core.errors import InvalidValue, WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.enterprises.rules import Shift
 from qiantang_nest.housing.models import Room
 from qiantang_nest.occupancy.models import LeaseRoom, Stay
 from qiantang_nest.occupancy.queries.stays import called
@@ -91,6 +92,7 @@ def _new_stay(choice: BedChoice, *, arrived: bool = False) -> Stay:
         lease_room=choice.lease_room,
         bed_no=choice.bed_no,
         companion_key=choice.key,
+        by_hand=choice.by_hand,
         starts_on=choice.starts_on,
         ends_on=choice.until,
         arrived_on=choice.starts_on if arrived else None,
@@ -129,7 +131,7 @@ def move_stay(
     and a new one begins. Into another house also means a departure and an arrival to report.
     """
     choice = _choice_for(stay, lease_room, bed_no, moves_on)
-    return _relocate([(stay, choice)], "occupancy.move_stay", moves_on, actor, today, now)[0]
+    return relocate([(stay, choice)], "occupancy.move_stay", moves_on, actor, today, now)[0]
 
 
 def swap_beds(
@@ -142,16 +144,43 @@ def swap_beds(
         (first, _choice_for(first, second.lease_room, second.bed_no, moves_on)),
         (second, _choice_for(second, first.lease_room, first.bed_no, moves_on)),
     ]
-    moved = _relocate(pairs, "occupancy.swap_beds", moves_on, actor, today, now)
+    moved = relocate(pairs, "occupancy.swap_beds", moves_on, actor, today, now)
     return moved[0], moved[1]
 
 
-def _choice_for(stay: Stay, lease_room: LeaseRoom, bed_no: int, moves_on: date) -> BedChoice:
+def change_shift(
+    *,
+    stay: Stay,
+    lease_room: LeaseRoom,
+    bed_no: int,
+    changes_on: date,
+    actor: Actor,
+    today: date,
+    now: datetime,
+) -> Stay:
+    """Let a worker change to the other shift and to a bed among such people, from a day on.
+
+    The bed may be the same if nobody else is in the room from then on. Raises as ``move_stay`` does.
+    """
+    shift = Shift.DAY if stay.worker.shift == Shift.NIGHT else Shift.NIGHT
+    choice = _choice_for(stay, lease_room, bed_no, changes_on, shift=shift)
+    return relocate([(stay, choice)], "occupancy.change_shift", changes_on, actor, today, now)[0]
+
+
+def _choice_for(
+    stay: Stay,
+    lease_room: LeaseRoom,
+    bed_no: int,
+    moves_on: date,
+    *,
+    by_hand: bool = True,
+    shift: str | None = None,
+) -> BedChoice:
     starts_on = stay.starts_on if stay.arrived_on is None else moves_on
-    return BedChoice(stay.worker, lease_room, bed_no, starts_on, stay.ends_on)
+    return BedChoice(stay.worker, lease_room, bed_no, starts_on, stay.ends_on, by_hand, shift)
 
 
-def _relocate(
+def relocate(
     pairs: Sequence[tuple[Stay, BedChoice]],
     action: str,
     moves_on: date,
@@ -164,22 +193,30 @@ def _relocate(
     choices = []
     for stay, choice in pairs:
         db.session.refresh(stay)
-        _check_movable(stay, choice, moves_on, today, actor)
+        check_movable(stay, choice, moves_on, today, actor)
         # Built anew after the lock: the refreshed row may say something else than the page did.
-        choices.append(_choice_for(stay, choice.lease_room, choice.bed_no, moves_on))
+        choices.append(renewed(stay, choice, moves_on))
     check_choices(choices, actor, ignoring=[stay.id for stay, _choice in pairs])
     if any(stay.arrived_on is not None for stay, _choice in pairs):
         refuse_barred(choices)
-    return _write_moves([stay for stay, _choice in pairs], choices, action, actor, now)
+    return write_moves([stay for stay, _choice in pairs], choices, action, actor, now)
 
 
-def _check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date, actor: Actor) -> None:
+def renewed(stay: Stay, choice: BedChoice, moves_on: date) -> BedChoice:
+    """A choice with the dates that the stay has now."""
+    return _choice_for(
+        stay, choice.lease_room, choice.bed_no, moves_on, by_hand=choice.by_hand, shift=choice.shift
+    )
+
+
+def check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date, actor: Actor) -> None:
     gone = stay.arrived_on is not None and stay.ends_on <= moves_on
     if stay.cancelled_at is not None or stay.left_on is not None or gone:
         raise WrongState(
             _("%(name)s 到那天已经不住这张床了，请刷新后再看。", name=called(stay.worker, actor))
         )
-    if (choice.lease_room.id, choice.bed_no) == (stay.lease_room_id, stay.bed_no):
+    same_bed = (choice.lease_room.id, choice.bed_no) == (stay.lease_room_id, stay.bed_no)
+    if same_bed and choice.key == stay.companion_key:
         raise InvalidValue(_("选的还是原来那张床，请换一张。"))
     if stay.arrived_on is not None and moves_on > today:
         raise InvalidValue(
@@ -195,7 +232,7 @@ def _check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date, a
         )
 
 
-def _write_moves(
+def write_moves(
     stays: Sequence[Stay], choices: Sequence[BedChoice], action: str, actor: Actor, now: datetime
 ) -> list[Stay]:
     before = [(stay.lease_room.room, stay.bed_no) for stay in stays]
@@ -206,6 +243,10 @@ def _write_moves(
         else:
             stay.ends_on = choice.starts_on
             stay.left_on = choice.starts_on
+    db.session.flush()
+    for choice in choices:
+        if choice.shift is not None:
+            choice.worker.shift = choice.shift
     db.session.flush()
     moved = []
     for stay, choice, same_row in zip(stays, choices, in_place, strict=True):
@@ -230,4 +271,5 @@ def _take_bed(stay: Stay, choice: BedChoice) -> None:
     stay.village_code = choice.lease_room.room.village_code
     stay.bed_no = choice.bed_no
     stay.companion_key = choice.key
+    stay.by_hand = choice.by_hand
     stay.ends_on = choice.until

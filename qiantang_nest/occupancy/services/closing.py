@@ -1,5 +1,6 @@
-"""A household or the village takes a room off the market for a time: repair, own use."""
+"""Households or the village take rooms off the market for a time: repair, own use, a festival."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
@@ -10,30 +11,50 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, lock_villages
 from qiantang_nest.core.errors import InvalidValue, WrongState
 from qiantang_nest.core.i18n import _
-from qiantang_nest.housing.models import Room
+from qiantang_nest.housing.models import House, Room
 from qiantang_nest.occupancy.models import RoomClaim, RoomTaken
 from qiantang_nest.occupancy.services.claims import expire_stale_holds
 
 REASON_LENGTH = 40
 LONGEST_DAYS = 5 * 366
+ROOMS_NAMED = 5
+"""So many rooms in the way are named in one sentence; the page marks them all."""
 
 
-def close_room(
+class RoomsTaken(RoomTaken):
+    """Some of the rooms are taken on one of the days; ``in_the_way`` says room id → which, when, by what."""
+
+    def __init__(self, in_the_way: Mapping[int, str]) -> None:
+        sentences = list(in_the_way.values())
+        message = _("；").join(sentences[:ROOMS_NAMED])
+        if len(sentences) > ROOMS_NAMED:
+            message = _("%(rooms)s，等 %(count)s 间", rooms=message, count=len(sentences))
+        super().__init__(
+            _("%(rooms)s。请改日期，或不选这间再办；现在什么都没有改动。", rooms=message)
+            if len(sentences) == 1
+            else _("%(rooms)s。请改日期，或不选这几间再办；现在什么都没有改动。", rooms=message)
+        )
+        self.in_the_way = in_the_way
+
+
+def close_rooms(
     *,
-    room: Room,
+    rooms: Sequence[Room],
     starts_on: date,
     ends_on: date,
     reason: str,
     actor: Actor,
     today: date,
     now: datetime,
-    on_behalf_of: int | None = None,
-) -> RoomClaim:
-    """Close a room for ``[starts_on, ends_on)``; the claim says why.
+    as_proxy: bool = False,
+) -> list[RoomClaim]:
+    """Close rooms for ``[starts_on, ends_on)``, all or nothing; the claims say why.
+
+    ``as_proxy``: a clerk does it for the households.
 
     Raises:
         InvalidValue: no reason, a day in the past, or longer than five years.
-        RoomTaken: it is held, let or closed on one of the days.
+        RoomsTaken: one is held, let or closed on one of the days.
     """
     reason = reason.strip()
     if not reason or len(reason) > REASON_LENGTH:
@@ -42,94 +63,109 @@ def close_room(
         raise InvalidValue(_("开始日期 %(day)s 已经过去了，请从今天或以后算起。", day=starts_on.isoformat()))
     if not 0 < (ends_on - starts_on).days <= LONGEST_DAYS:
         raise InvalidValue(_("停用的最后一天应不早于开始那天，最长 5 年。"))
-    lock_villages([room.village_code])
-    expire_stale_holds(room_ids=[room.id], now=now)
-    _refuse_overlap(room, starts_on, ends_on)
-    claim = RoomClaim(
-        room_id=room.id,
-        village_code=room.village_code,
-        starts_on=starts_on,
-        ends_on=ends_on,
-        state="closed",
-        reason=reason,
-    )
-    db.session.add(claim)
+    lock_villages({room.village_code for room in rooms})
+    expire_stale_holds(room_ids=[room.id for room in rooms], now=now)
+    _refuse_overlap(rooms, starts_on, ends_on)
+    claims = [
+        RoomClaim(
+            room=room,
+            village_code=room.village_code,
+            starts_on=starts_on,
+            ends_on=ends_on,
+            state="closed",
+            reason=reason,
+            closed_by=actor.user_id,
+            on_behalf_of=room.house.owner_id if as_proxy else None,
+        )
+        for room in rooms
+    ]
+    db.session.add_all(claims)
     db.session.flush()
-    _record(claim, "occupancy.close_room", actor, on_behalf_of)
-    return claim
+    for claim in claims:
+        _record(claim, "occupancy.close_rooms", actor, as_proxy)
+    return claims
 
 
-def _refuse_overlap(room: Room, starts_on: date, ends_on: date) -> None:
-    taken = (
+def _refuse_overlap(rooms: Sequence[Room], starts_on: date, ends_on: date) -> None:
+    taken = db.session.execute(
+        select(RoomClaim)
+        .join(RoomClaim.room)
+        .join(Room.house)
+        .options(joinedload(RoomClaim.room).joinedload(Room.house))
+        .where(
+            RoomClaim.room_id.in_([room.id for room in rooms]),
+            RoomClaim.state != "released",
+            RoomClaim.starts_on < ends_on,
+            RoomClaim.ends_on > starts_on,
+        )
+        .order_by(House.address, Room.label, RoomClaim.room_id, RoomClaim.starts_on.desc())
+    ).scalars()
+    # Of several claims of a room the first one in time is told.
+    in_the_way = {claim.room_id: _in_the_way(claim) for claim in taken}
+    if in_the_way:
+        raise RoomsTaken(in_the_way)
+
+
+def _in_the_way(claim: RoomClaim) -> str:
+    sentences: dict[str, str] = {
+        "held": _("%(house)s %(room)s 在 %(first)s 到 %(last)s 被企业锁定了，要等答复", **_named(claim)),
+        "leased": _("%(house)s %(room)s 在 %(first)s 到 %(last)s 已经租出去了", **_named(claim)),
+        "closed": _("%(house)s %(room)s 在 %(first)s 到 %(last)s 已经停用了", **_named(claim)),
+    }
+    return sentences[claim.state]
+
+
+def _named(claim: RoomClaim) -> dict[str, str]:
+    return {
+        "house": claim.room.house.address,
+        "room": claim.room.label,
+        "first": claim.starts_on.isoformat(),
+        "last": (claim.ends_on - timedelta(days=1)).isoformat(),
+    }
+
+
+def reopen_rooms(*, claims: Sequence[RoomClaim], actor: Actor, today: date, as_proxy: bool = False) -> None:
+    """End closings today, all or nothing: the rooms are free again from today on. Freeing needs no lock.
+
+    Raises WrongState, naming the room, if one of them is not closed any more.
+    """
+    fresh = (
         db.session.execute(
             select(RoomClaim)
-            .where(
-                RoomClaim.room_id == room.id,
-                RoomClaim.state != "released",
-                RoomClaim.starts_on < ends_on,
-                RoomClaim.ends_on > starts_on,
-            )
-            .order_by(RoomClaim.starts_on)
-            .limit(1)
+            .options(joinedload(RoomClaim.room).joinedload(Room.house))
+            .where(RoomClaim.id.in_([claim.id for claim in claims]))
+            .order_by(RoomClaim.id)
+            .with_for_update(of=RoomClaim)
+            .execution_options(populate_existing=True)
         )
         .scalars()
-        .one_or_none()
+        .all()
     )
-    if taken is None:
-        return
-    first, last = taken.starts_on.isoformat(), (taken.ends_on - timedelta(days=1)).isoformat()
-    sentences = {
-        "held": _(
-            "%(room)s 在 %(first)s 到 %(last)s 被企业锁定了，等答复以后再停用，或改日期。",
-            room=room.label,
-            first=first,
-            last=last,
-        ),
-        "leased": _(
-            "%(room)s 在 %(first)s 到 %(last)s 已经租出去了，不能停用，请改日期。",
-            room=room.label,
-            first=first,
-            last=last,
-        ),
-        "closed": _(
-            "%(room)s 在 %(first)s 到 %(last)s 已经停用了，请改日期。",
-            room=room.label,
-            first=first,
-            last=last,
-        ),
-    }
-    raise RoomTaken(sentences[taken.state])
-
-
-def reopen_room(*, claim: RoomClaim, actor: Actor, today: date, on_behalf_of: int | None = None) -> None:
-    """End a closing today: the room is free again from today on. Freeing needs no lock.
-
-    Raises WrongState if the room is not closed any more.
-    """
-    claim = db.session.execute(
-        select(RoomClaim)
-        .options(joinedload(RoomClaim.room))
-        .where(RoomClaim.id == claim.id)
-        .with_for_update(of=RoomClaim)
-        .execution_options(populate_existing=True)
-    ).scalar_one()
-    if claim.state != "closed" or claim.ends_on <= today:
-        raise WrongState(_("这间房现在没有停用，不用恢复。"))
-    if claim.starts_on >= today:
-        claim.state = "released"
-    else:
-        claim.ends_on = today
+    for claim in fresh:
+        if claim.state != "closed" or claim.ends_on <= today:
+            raise WrongState(
+                _(
+                    "%(house)s %(room)s 现在没有停用，不用恢复；别的房也没有改动。",
+                    house=claim.room.house.address,
+                    room=claim.room.label,
+                )
+            )
+        if claim.starts_on >= today:
+            claim.state = "released"
+        else:
+            claim.ends_on = today
     db.session.flush()
-    _record(claim, "occupancy.reopen_room", actor, on_behalf_of)
+    for claim in fresh:
+        _record(claim, "occupancy.reopen_rooms", actor, as_proxy)
 
 
-def _record(claim: RoomClaim, action: str, actor: Actor, on_behalf_of: int | None) -> None:
+def _record(claim: RoomClaim, action: str, actor: Actor, as_proxy: bool) -> None:
     audit.record(
         actor=actor,
         action=action,
         entity="room_claim",
         entity_id=claim.id,
-        on_behalf_of=on_behalf_of,
+        on_behalf_of=claim.room.house.owner_id if as_proxy else None,
         changes={
             "room_id": claim.room_id,
             "state": claim.state,

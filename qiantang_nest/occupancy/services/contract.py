@@ -323,7 +323,19 @@ def _filing(subject: _Subject) -> list[Flowable]:
 
 
 def _signing(subject: _Subject) -> list[Flowable]:
+    last = subject.lease.sign_by
+    in_time = (
+        [
+            pdf.text(
+                f"双方最晚在 {_day(last)} 签好。过了这天没有都签好，或者一方在双方都签好以前撤回的，"
+                "本合同不成立，房间可以另租。"
+            )
+        ]
+        if last is not None
+        else []
+    )
     return [
+        *in_time,
         pdf.text(
             "本合同由双方在钱塘巢上用短信验证码签署。验证码发到签字人自己的手机，只对本文件的"
             "指纹（SHA-256）有效；签署的人、时间和文件指纹随合同保存。双方都签好后生效，"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 
 from qiantang_nest.core import audit, numbering
 from qiantang_nest.core.actor import Actor
@@ -11,7 +11,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue, WrongState
 from qiantang_nest.core.i18n import _
 from qiantang_nest.occupancy.models import Lease, LeaseRoom
-from qiantang_nest.occupancy.services.claims import claims_to_leased
+from qiantang_nest.occupancy.services.claims import hold_claims_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,14 @@ def draft_leases(
     starts_on: date,
     ends_on: date,
     terms: Terms,
+    sign_until: datetime,
     today: date,
     actor: Actor,
 ) -> list[Lease]:
-    """One unsigned lease per lessor for the rooms, whose claims become let. Under the villages' locks."""
+    """One unsigned lease per lessor for the rooms, which stay held until ``sign_until``.
+
+    Under the villages' locks.
+    """
     of_owner: dict[int, list[HeldRoom]] = defaultdict(list)
     for room in rooms:
         of_owner[room.owner_id].append(room)
@@ -71,6 +75,7 @@ def draft_leases(
             ends_on=ends_on,
             deposit_fen=months * sum(room.rent_fen for room in mine),
             state="drafted",
+            sign_until=sign_until,
             **values,
         )
         for number, (owner_id, mine) in enumerate(sorted(of_owner.items()), start=first)
@@ -89,7 +94,7 @@ def draft_leases(
         for lease in leases
         for room in of_owner[lease.owner_id]
     )
-    claims_to_leased(claim_ids=[room.claim_id for room in rooms])
+    hold_claims_until(claim_ids=[room.claim_id for room in rooms], held_until=sign_until)
     for lease in leases:
         audit.record(
             actor=actor,
@@ -101,6 +106,7 @@ def draft_leases(
                 "rooms": [room.room_id for room in of_owner[lease.owner_id]],
                 "rent_fen": sum(room.rent_fen for room in of_owner[lease.owner_id]),
                 "deposit_fen": lease.deposit_fen,
+                "sign_until": sign_until.isoformat(),
             },
         )
     return leases

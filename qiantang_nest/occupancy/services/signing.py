@@ -1,4 +1,7 @@
-"""Signing a lease: a code sent to the signer's own phone, good for this document alone, then a row."""
+"""Signing a lease: a code sent to the signer's own phone, good for this document alone, then a row.
+
+Until both have signed its rooms are only held. The second signature lets them, under the village's lock.
+"""
 
 from datetime import date, datetime
 
@@ -9,12 +12,14 @@ from qiantang_nest.accounts.rules import CodePurpose, Role
 from qiantang_nest.accounts.services import send_code, use_code
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
-from qiantang_nest.core.db import db
+from qiantang_nest.core.db import db, lock_villages
 from qiantang_nest.core.errors import NotAllowed, WrongState
 from qiantang_nest.core.i18n import _
 from qiantang_nest.housing.models import House, Room
 from qiantang_nest.housing.services import proxy_for
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature
+from qiantang_nest.occupancy.rules import has_lapsed
+from qiantang_nest.occupancy.services.claims import claims_to_leased
 from qiantang_nest.occupancy.services.contract import ensure_document
 
 LESSOR, LESSEE = "lessor", "lessee"
@@ -47,10 +52,11 @@ def request_code(*, lease: Lease, actor: Actor, now: datetime) -> None:
 
     Raises:
         NotAllowed: this role signs no lease, or the household has not let the village act for it.
-        WrongState: the lease waits for no signature of this side, or a house of it is dangerous.
+        WrongState: the lease waits for no signature of this side, its time to sign is over, or a house of it
+            is dangerous.
         TooMany: codes were asked for too often.
     """
-    side = _signable_side(lease, actor)
+    side = _signable_side(lease, actor, now)
     send_code(
         phone=_phone(actor),
         purpose=CodePurpose.SIGN_LEASE,
@@ -62,17 +68,20 @@ def request_code(*, lease: Lease, actor: Actor, now: datetime) -> None:
 def sign_lease(
     *, lease: Lease, shown_sha256: str, code: str, actor: Actor, now: datetime, today: date
 ) -> LeaseSignature:
-    """Sign with the code; the second signature makes the lease valid.
+    """Sign with the code; the second signature makes the lease valid and lets its rooms.
 
     ``shown_sha256`` is the document the signer had before them.
 
     Raises:
         InvalidValue: the code is wrong, used or too old; says how many tries are left.
         NotAllowed: this role signs no lease, nobody has agreed to a proxy, or one person signs both sides.
-        WrongState: the document is another one, this side has signed, or a house of it is dangerous.
+        WrongState: the document is another one, this side has signed, the lease was taken back or its time to
+            sign is over, or a house of it is dangerous.
+        RoomTaken: in the very moment in which the time ran out somebody else took a room of it.
     """
+    lock_villages([lease.village_code])
     document = ensure_document(lease)  # locks the lease: of two sides at once the later sees the earlier
-    side = _signable_side(lease, actor)
+    side = _signable_side(lease, actor, now)
     if document != shown_sha256:
         raise WrongState(_("合同文本和您看的不是同一份，请重新打开看过再签。"))
     if actor.user_id is None:
@@ -99,6 +108,8 @@ def sign_lease(
     db.session.add(signature)
     if earlier:
         lease.state, lease.signed_on = "signed", today
+        claims = db.session.execute(select(LeaseRoom.claim_id).where(LeaseRoom.lease_id == lease.id))
+        claims_to_leased(claim_ids=claims.scalars().all())
     db.session.flush()
     audit.record(
         actor=actor,
@@ -111,12 +122,26 @@ def sign_lease(
     return signature
 
 
-def _signable_side(lease: Lease, actor: Actor) -> str:
+def refuse_unless_open(lease: Lease, now: datetime) -> None:
+    """Raises WrongState unless the lease still waits for a signature at ``now``."""
+    if lease.state == "cancelled":
+        raise WrongState(_("这份合同已经取消了，房间也放开了。还想租，请重新找房、锁定。"))
+    if lease.state != "drafted":
+        raise WrongState(_("这份合同两边都签好了，不用再签，也不能撤回。"))
+    if has_lapsed(lease.state, lease.sign_until, now):
+        raise WrongState(
+            _(
+                "这份合同最晚 %(day)s 签，已经过了这天，房间放开了，别家也能订。还想租，请重新找房、锁定。",
+                day=lease.sign_by,
+            )
+        )
+
+
+def _signable_side(lease: Lease, actor: Actor, now: datetime) -> str:
     side = side_of(actor)
     if side == LESSOR:
         proxy_for(owner=lease.owner, actor=actor)
-    if lease.state != "drafted":
-        raise WrongState(_("这份合同不用再签了。"))
+    refuse_unless_open(lease, now)
     if any(signature.side == side for signature in signatures_of(lease)):
         raise WrongState(_("您这一方已经签好，等对方签字。"))
     if _is_dangerous(lease):

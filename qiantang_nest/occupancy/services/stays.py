@@ -119,7 +119,8 @@ def replace_worker(
     # The lock comes first: the bed must not be given away between leaving and planning.
     lock_and_refresh([lease_room])
     check_out(stays=[stay], left_on=left_on, actor=actor, today=today, now=now)
-    return place(choices=[BedChoice(worker, lease_room, stay.bed_no, left_on, until)], actor=actor)[0]
+    choice = BedChoice(worker, lease_room, stay.bed_no, left_on, until, by_hand=True)
+    return place(choices=[choice], actor=actor)[0]
 
 
 def _refresh(stays: Sequence[Stay]) -> None:

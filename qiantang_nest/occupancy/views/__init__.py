@@ -6,12 +6,23 @@ blueprint = Blueprint("occupancy", __name__)
 
 from qiantang_nest.occupancy.views import (  # noqa: E402
     beds,
-    board,
     closing,
+    handovers,
     leases,
+    papers,
     registrations,
     rosters,
     stays,
 )
 
-__all__ = ["beds", "blueprint", "board", "closing", "leases", "registrations", "rosters", "stays"]
+__all__ = [
+    "beds",
+    "blueprint",
+    "closing",
+    "handovers",
+    "leases",
+    "papers",
+    "registrations",
+    "rosters",
+    "stays",
+]

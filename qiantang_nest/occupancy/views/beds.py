@@ -14,10 +14,12 @@ from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
-from qiantang_nest.occupancy.forms.stays import MoveForm, SwapForm
+from qiantang_nest.enterprises.rules import Shift, shift_label
+from qiantang_nest.occupancy.forms.stays import MoveForm, ShiftForm, SwapForm
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
 from qiantang_nest.occupancy.queries import beds as bed_queries
 from qiantang_nest.occupancy.queries import stays as queries
+from qiantang_nest.occupancy.rules import COUPLE_KEYS_FROM
 from qiantang_nest.occupancy.services import beds as services
 from qiantang_nest.occupancy.services.bed_checks import room_name
 from qiantang_nest.occupancy.views import blueprint
@@ -33,7 +35,7 @@ def move_stay(stay_id: int) -> str | tuple[str, int] | Response:
     form = MoveForm()
     if not form.is_submitted():
         form.moves_on.data = found.starts_on if found.arrived_on is None else today
-    beds = _beds_for(found, who, form.moves_on.data or today)
+    beds = _beds_for(found, who, form.moves_on.data or today, bed_queries.sleeper(found.worker).key)
     form.bed.choices = [SelectChoice(value, label, optgroup=group) for value, label, group, _room in beds]
     if form.validate_on_submit():
         lease_room = next(room for value, _label, _group, room in beds if value == form.bed.data)
@@ -59,8 +61,55 @@ def move_stay(stay_id: int) -> str | tuple[str, int] | Response:
     return (body, 422) if form.is_submitted() else body
 
 
-def _beds_for(stay: Stay, who: Actor, moves_on: date) -> list[tuple[str, str, str, LeaseRoom]]:
-    """(value, label, house, leased room) of each bed free from a day on that suits the worker."""
+@blueprint.route("/stays/<int:stay_id>/shift", methods=["GET", "POST"])
+@requires(Permission.STAY_MANAGE)
+def change_shift(stay_id: int) -> str | tuple[str, int] | Response:
+    """Day to night or back, with a bed among people of that shift; the same one if nobody else is there."""
+    who, today, now = actor(), clock.today(), clock.now()
+    found = find_stay(stay_id)
+    form = ShiftForm()
+    if not form.is_submitted():
+        form.changes_on.data = found.starts_on if found.arrived_on is None else today
+    shift = Shift.DAY if found.worker.shift == Shift.NIGHT else Shift.NIGHT
+    key = bed_queries.sleeper(found.worker, shift).key
+    beds = _beds_for(found, who, form.changes_on.data or today, key)
+    form.bed.choices = [SelectChoice(value, label, optgroup=group) for value, label, group, _room in beds]
+    if form.validate_on_submit():
+        lease_room = next(room for value, _label, _group, room in beds if value == form.bed.data)
+        try:
+            with transaction():
+                changed = services.change_shift(
+                    stay=found,
+                    lease_room=lease_room,
+                    bed_no=int(form.bed.data.partition(":")[2]),
+                    changes_on=given(form.changes_on),
+                    actor=who,
+                    today=today,
+                    now=now,
+                )
+                changed_id = changed.id
+        except DomainError as error:
+            form.refuse(form.bed, error)
+            found = find_stay(stay_id)
+        else:
+            flash(_("换好了，从这天起是%(shift)s。", shift=shift_label(shift)), "done")
+            return redirect(url_for("occupancy.stay", stay_id=changed_id), 303)
+    body = render_template(
+        "occupancy/change_shift.html",
+        form=form,
+        row=rows_of([found], who, today)[0],
+        couple=found.companion_key >= COUPLE_KEYS_FROM,
+        shift=shift_label(shift),
+        before=shift_label(found.worker.shift),
+    )
+    return (body, 422) if form.is_submitted() else body
+
+
+def _beds_for(stay: Stay, who: Actor, moves_on: date, key: int) -> list[tuple[str, str, str, LeaseRoom]]:
+    """(value, label, house, leased room) of each bed free from a day on for somebody of a key.
+
+    The bed the worker has is among them if only the key is another one.
+    """
     rooms = (
         db.session.execute(
             bed_queries.lease_rooms_visible_to(who).where(Lease.enterprise_id == stay.enterprise_id)
@@ -70,7 +119,6 @@ def _beds_for(stay: Stay, who: Actor, moves_on: date) -> list[tuple[str, str, st
     )
     barred = bed_queries.barred_houses({room.room.house_id for room in rooms})
     names = bed_queries.village_names({room.room.village_code for room in rooms})
-    key = bed_queries.sleeper(stay.worker).key
     starts_on = stay.starts_on if stay.arrived_on is None else moves_on
     found = []
     for row in bed_queries.bed_rows(rooms, starts_on, stay.ends_on, ignoring=[stay.id]):
@@ -78,7 +126,7 @@ def _beds_for(stay: Stay, who: Actor, moves_on: date) -> list[tuple[str, str, st
         if room.house_id in barred or row.mixed_over_time or row.companion_key not in (None, key):
             continue
         for bed in row.free_beds:
-            if (row.lease_room.id, bed) != (stay.lease_room_id, stay.bed_no):
+            if (row.lease_room.id, bed, key) != (stay.lease_room_id, stay.bed_no, stay.companion_key):
                 found.append(
                     (
                         f"{row.lease_room.id}:{bed}",

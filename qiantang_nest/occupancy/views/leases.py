@@ -1,9 +1,9 @@
 """Pages of leases: the list, one lease, its document, its filing."""
 
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import or_
+from sqlalchemy import or_, select
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from qiantang_nest.accounts.rules import Permission, Role, may
@@ -15,15 +15,20 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor, paginate, sort_from_query
 from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
-from qiantang_nest.occupancy.forms.leases import FILING_LABELS, FilingForm
-from qiantang_nest.occupancy.models import Lease
+from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS, FILING_LABELS, FilingForm
+from qiantang_nest.occupancy.models import Lease, LeaseChange
+from qiantang_nest.occupancy.queries.lease_changes import changes_of
 from qiantang_nest.occupancy.queries.leases import (
+    awaits_signature,
+    came_to_nothing,
     lease_sums,
     leases_visible_to,
     rooms_of_lease,
     signatures_with_names,
     signed_sides,
+    withdrawals_of,
 )
+from qiantang_nest.occupancy.rules import has_lapsed
 from qiantang_nest.occupancy.services.contract import ensure_document
 from qiantang_nest.occupancy.services.leases import FILING_STEPS
 from qiantang_nest.occupancy.services.leases import file_lease as note_filing
@@ -33,13 +38,16 @@ _SORTS = {"number": Lease.number, "starts_on": Lease.starts_on, "ends_on": Lease
 ENDING_DAYS = 30
 
 
-def lease_chip(lease: Lease, signed: set[str], today: date) -> str:
+def lease_chip(lease: Lease, signed: set[str], now: datetime) -> str:
     """Which chip says how a lease stands."""
+    today = clock.business_date(now)
     match lease.state:
         case "drafted":
+            if has_lapsed(lease.state, lease.sign_until, now):
+                return "lease.lapsed"
             return "lease.half_signed" if signed else "lease.signing"
         case "cancelled":
-            return "lease.terminated"
+            return "lease.cancelled"
         case "ended":
             return "lease.ended"
     if lease.ends_on <= today:
@@ -57,14 +65,20 @@ def _frame() -> str:
 @requires(Permission.LEASE_READ)
 def leases() -> str:
     """The leases in scope; those to be signed can be shown alone."""
-    today = clock.today()
+    today, now = clock.today(), clock.now()
     statement = leases_visible_to(actor())
     state = request.args.get("state", "")
     match state:
-        case "drafted" | "cancelled":
-            statement = statement.where(Lease.state == state)
+        case "drafted":
+            statement = statement.where(awaits_signature(now))
+        case "cancelled":
+            statement = statement.where(came_to_nothing(now))
         case "running":
             statement = statement.where(Lease.state == "signed", Lease.ends_on > today)
+        case "changing":
+            statement = statement.where(
+                Lease.id.in_(select(LeaseChange.lease_id).where(LeaseChange.state == "asked"))
+            )
         case "unfiled":
             statement = statement.where(
                 Lease.state == "signed", Lease.filing_state != "filed", Lease.ends_on > today
@@ -87,8 +101,9 @@ def leases() -> str:
         layout=_frame(),
         state=state,
         wanted=wanted,
-        sums=lease_sums(ids),
-        chips={lease.id: lease_chip(lease, signed[lease.id], today) for lease in page.items},
+        sums=lease_sums(ids, today),
+        chips={lease.id: lease_chip(lease, signed[lease.id], now) for lease in page.items},
+        withdrawals=withdrawals_of(ids),
         filing=FILING_LABELS,
     )
 
@@ -111,9 +126,11 @@ def lease(lease_id: int) -> str:
 
 
 def _lease_page(found: Lease, form: FilingForm | None) -> str:
+    now = clock.now()
     signatures = signatures_with_names(found.id)
     sides = {signature.side for signature, _name in signatures}
-    who = actor()
+    who, changes = actor(), changes_of(found.id)
+    still_open = found.state == "drafted" and not has_lapsed(found.state, found.sign_until, now)
     side = {Role.VILLAGER: "lessor", Role.VILLAGE_CLERK: "lessor", Role.EMPLOYER_MANAGER: "lessee"}
     if form is None and may(who.role, Permission.LEASE_FILE) and FILING_STEPS[found.filing_state]:
         form = FilingForm(before=found.filing_state)
@@ -122,15 +139,22 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         lease=found,
         layout=_frame(),
         rooms=rooms_of_lease(found.id),
-        sums=lease_sums([found.id]).get(found.id, (0, 0, 0)),
+        sums=lease_sums([found.id], clock.today()).get(found.id, (0, 0, 0)),
         village=db.session.get_one(Village, found.village_code),
         signatures=signatures,
-        chip_kind=lease_chip(found, sides, clock.today()),
+        chip_kind=lease_chip(found, sides, now),
+        still_open=still_open,
+        withdrawal=withdrawals_of([found.id]).get(found.id),
         may_sign=(
-            may(who.role, Permission.LEASE_SIGN)
-            and found.state == "drafted"
-            and side.get(Role(who.role)) not in sides
+            still_open and may(who.role, Permission.LEASE_SIGN) and side.get(Role(who.role)) not in sides
         ),
+        may_withdraw=still_open and may(who.role, Permission.LEASE_SIGN),
+        changes=changes,
+        open_change=next((change for change in changes if change.state == "asked"), None),
+        may_change=may(who.role, Permission.LEASE_CHANGE) and found.state == "signed",
+        may_transfer=may(who.role, Permission.LEASE_TRANSFER),
+        may_hand_over=may(who.role, Permission.HAND_OVER),
+        change_words=CHANGE_WORDS,
         form=form if found.state in ("signed", "ended") else None,
         filing=FILING_LABELS,
     )

@@ -53,7 +53,8 @@ def own_village_codes(actor: Actor) -> list[str]:
 _OWN = """AND h.owner_id IN (SELECT id FROM owner WHERE user_id = :user_id)"""
 _LET_TO = """AND r.id IN (
     SELECT lr.room_id FROM lease_room AS lr JOIN lease AS l ON l.id = lr.lease_id
-    WHERE l.enterprise_id = :enterprise_id AND l.state <> 'cancelled'
+    WHERE l.enterprise_id = :enterprise_id
+      AND (l.state IN ('signed', 'ended') OR (l.state = 'drafted' AND l.sign_until > :now))
       AND lr.starts_on <= :day AND lr.ends_on > :day)"""
 
 _ROOM_DAY = """

@@ -4,6 +4,6 @@ from flask import Blueprint
 
 blueprint = Blueprint("reports", __name__)
 
-from qiantang_nest.reports.views import home, occupancy, public  # noqa: E402
+from qiantang_nest.reports.views import board, home, income, occupancy, public  # noqa: E402
 
-__all__ = ["blueprint", "home", "occupancy", "public"]
+__all__ = ["blueprint", "board", "home", "income", "occupancy", "public"]

@@ -7,18 +7,20 @@ from qiantang_nest.bookings.queries.holds import answers_due
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.templating import moment, money
+from qiantang_nest.core.templating import day, moment, money
 from qiantang_nest.geography.queries import village_by_code
 from qiantang_nest.housing.queries import SOON_DAYS, HousingWork, housing_work
 from qiantang_nest.occupancy.queries import registrations, stays
-from qiantang_nest.occupancy.queries.leases import count_leases_to_sign
+from qiantang_nest.occupancy.queries.handovers import rooms_work
+from qiantang_nest.occupancy.queries.leases import signatures_due
 from qiantang_nest.occupancy.queries.registrations import ReportState
 from qiantang_nest.occupancy.queries.stays import StayState
+from qiantang_nest.occupancy.rules import last_day_to_sign
 from qiantang_nest.reports.views.tasks import Task
 
 
 def clerk_home(who: Actor) -> str:
-    """Six counting queries, however much there is to do."""
+    """Seven counting queries, however much there is to do."""
     today = clock.today()
     housing, money_todo = housing_work(who, today), money_work(who, today)
     tasks = [
@@ -30,12 +32,7 @@ def clerk_home(who: Actor) -> str:
             url_for("housing.listings_waiting"),
             _("合格的可以一起通过"),
         ),
-        Task(
-            _("受托代签的合同"),
-            count_leases_to_sign(who),
-            url_for("occupancy.leases", state="drafted"),
-            _("户主托村里签的，还没有签"),
-        ),
+        _signatures(who),
         Task(_("村民等着认领是哪一户"), housing.links, url_for("housing.links"), _("核对好了才能登记空房")),
         *_money(money_todo),
         *_houses(housing),
@@ -61,9 +58,22 @@ def _answers(who: Actor) -> Task:
     )
 
 
+def _signatures(who: Actor) -> Task:
+    count, first_until = signatures_due(who, clock.now())
+    return Task(
+        _("受托代签的合同"),
+        count,
+        url_for("occupancy.leases", state="drafted"),
+        _("最早的 %(day)s截止，过了房间就放开", day=day(last_day_to_sign(first_until)))
+        if first_until
+        else "",
+    )
+
+
 def _safety_of_people(who: Actor) -> list[Task]:
     reports = registrations.counts(who, clock.today())
     overdue = reports[ReportState.OVERDUE]
+    rooms = rooms_work(who, clock.today())
     return [
         Task(
             _("入住和退房要登记"),
@@ -77,6 +87,24 @@ def _safety_of_people(who: Actor) -> list[Task]:
             stays.counts_by_state(who, clock.today())[StayState.OVERSTAYED],
             url_for("occupancy.stays", state=StayState.OVERSTAYED.value),
             _("走了就办退房，没走就问企业要不要续"),
+        ),
+        Task(
+            _("到期没交还的房"),
+            rooms.held_over,
+            url_for("occupancy.rooms_due_back"),
+            _("问清楚：续租、退房还是交还"),
+        ),
+        Task(
+            _("受托要确认的交割单"),
+            rooms.sheets,
+            url_for("occupancy.rooms_due_back"),
+            _("企业填好了，等户主这边确认"),
+        ),
+        Task(
+            _("受托要答复的合同变更"),
+            rooms.changes,
+            url_for("occupancy.leases", state="changing"),
+            _("企业提出续租、换房、退房，等户主这边答复"),
         ),
     ]
 

@@ -11,13 +11,15 @@ from qiantang_nest.bookings.queries.holds import HoldSum, active_holds, hold_sum
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.templating import moment, money
+from qiantang_nest.core.templating import day, moment, money
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.enterprises.queries import enterprise_of
 from qiantang_nest.occupancy.queries import stays
 from qiantang_nest.occupancy.queries.beds import beds_today
-from qiantang_nest.occupancy.queries.leases import count_leases_to_sign
+from qiantang_nest.occupancy.queries.handovers import rooms_work
+from qiantang_nest.occupancy.queries.leases import signatures_due
 from qiantang_nest.occupancy.queries.stays import StayState
+from qiantang_nest.occupancy.rules import last_day_to_sign
 from qiantang_nest.reports.views.tasks import Todo
 
 
@@ -35,7 +37,7 @@ class HeldRooms:
 
 
 def employer_home(who: Actor) -> str:
-    """Eight counting queries, however much there is."""
+    """Nine counting queries, however much there is."""
     today = clock.today()
     month = today.replace(day=1)
     enterprise = enterprise_of(who)
@@ -92,14 +94,15 @@ def _todos(
             for one in holds
             if one.answered
         ]
-    to_sign = count_leases_to_sign(who)
-    if to_sign:
+    to_sign, sign_until = signatures_due(who, clock.now())
+    if sign_until is not None:
         found.append(
             Todo(
                 _("%(n)s 份合同等贵司签字", n=to_sign),
                 _("两边都签了，租约才算数"),
                 url_for("occupancy.leases", state="drafted"),
                 _("去签 %(n)s 份合同", n=to_sign),
+                by=_("最早的 %(day)s截止，过了房间就放开", day=day(last_day_to_sign(sign_until))),
             )
         )
     if to_pay.late_bills:
@@ -111,6 +114,7 @@ def _todos(
                 _("看账单，去付款"),
             )
         )
+    found += _rooms(who)
     if overstayed:
         found.append(
             Todo(
@@ -118,6 +122,41 @@ def _todos(
                 _("走了就办退房，没走就和户主续租"),
                 url_for("occupancy.stays", state=StayState.OVERSTAYED.value),
                 _("看是哪 %(n)s 人", n=overstayed),
+            )
+        )
+    return found
+
+
+def _rooms(who: Actor) -> list[Todo]:
+    """Rooms past their end, sheets to confirm, changes the other side asks for."""
+    found = []
+    work = rooms_work(who, clock.today())
+    held, sheets, changes = work.held_over, work.sheets, work.changes
+    if held:
+        found.append(
+            Todo(
+                _("到期没交还的房 %(n)s 间", n=held),
+                _("续租、办退房，或者把房交还"),
+                url_for("occupancy.rooms_due_back"),
+                _("看是哪 %(n)s 间", n=held),
+            )
+        )
+    if sheets:
+        found.append(
+            Todo(
+                _("%(n)s 张交割单等确认", n=sheets),
+                _("户主填好了，看过没错就确认"),
+                url_for("occupancy.rooms_due_back"),
+                _("去确认 %(n)s 张", n=sheets),
+            )
+        )
+    if changes:
+        found.append(
+            Todo(
+                _("%(n)s 份合同有变更等答复", n=changes),
+                _("户主提出来的，同意了才算数"),
+                url_for("occupancy.leases", state="changing"),
+                _("看是哪 %(n)s 份", n=changes),
             )
         )
     return found

@@ -7,11 +7,11 @@ from datetime import timedelta
 from flask import render_template, url_for
 
 from qiantang_nest.bookings.forms import usual_dates
+from qiantang_nest.bookings.queries.holds import times_on
 from qiantang_nest.bookings.views.question import place_names, search_form
 from qiantang_nest.core import clock, svgmap
 from qiantang_nest.core.access import public
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.web import settings
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import DISTRICT, outline_geojson, villages_in
 from qiantang_nest.geography.views import commute_rule
@@ -60,7 +60,7 @@ def public_home() -> str:
         maps=_maps(villages, free, nearest) if nearest else None,
         precise=all(village.geo_precision == "village" for village in villages),
         villages=len(villages),
-        hold_hours=settings().hold_hours,
+        times=times_on(clock.today()),
     )
 
 
@@ -112,7 +112,7 @@ def village_phones() -> str:
 @public
 def about() -> str:
     """What this is, how a room gets from a village to a worker, and whose work it stands on."""
-    return render_template("reports/about.html", hold_hours=settings().hold_hours, rule=commute_rule())
+    return render_template("reports/about.html", times=times_on(clock.today()), rule=commute_rule())
 
 
 @blueprint.get("/accessibility")

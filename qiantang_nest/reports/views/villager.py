@@ -16,6 +16,9 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.templating import day, day_time, last_day, yuan
 from qiantang_nest.housing.models import Listing
 from qiantang_nest.housing.queries import current_listings, latest_link
+from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
+from qiantang_nest.occupancy.queries.handovers import sheets_in_words
+from qiantang_nest.occupancy.queries.lease_changes import changes_to_answer
 from qiantang_nest.occupancy.queries.leases import leases_to_sign
 from qiantang_nest.occupancy.queries.rooms import RoomToday, rooms_today
 from qiantang_nest.occupancy.rules import RoomState
@@ -48,7 +51,7 @@ class RoomLine:
 
 
 def villager_home(who: Actor) -> str:
-    """Seven queries, or eight before the household is known."""
+    """Nine queries, or ten before the household is known."""
     today, now = clock.today(), clock.now()
     households = households_of(who)
     rooms = rooms_today(who, today, now)
@@ -87,8 +90,31 @@ def _todos(
             _("%(first)s 起租，看过再签", first=day(lease.starts_on)),
             url_for("bookings.sign_lease", lease_id=lease.id),
             _("看合同，再签字"),
+            by=_("最晚 %(day)s签", day=day(lease.sign_by)),
         )
-        for lease in db.session.execute(leases_to_sign(who)).scalars()
+        for lease in db.session.execute(leases_to_sign(who, now)).scalars()
+    ]
+    found += [
+        Todo(
+            _(
+                "%(what)s：%(name)s等您答复",
+                what=CHANGE_WORDS[change.kind],
+                name=change.lease.enterprise.name,
+            ),
+            change.reason,
+            url_for("bookings.lease_change", change_id=change.id),
+            _("看一看，再答复"),
+        )
+        for change in db.session.execute(changes_to_answer(who)).scalars()
+    ]
+    found += [
+        Todo(
+            _("%(house)s %(room)s 房的交割单等您确认", house=sheet.house, room=sheet.room),
+            _("企业填好了，看过没错就确认"),
+            url_for("occupancy.handover", lease_room_id=sheet.lease_room_id, moment=sheet.moment),
+            _("看一看，再确认"),
+        )
+        for sheet in sheets_in_words(who)
     ]
     found += [
         Todo(

@@ -20,7 +20,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import IdKind, Sex, check_document_number, check_mobile, id_sex
 from qiantang_nest.core.text import normalise, without_spaces
 from qiantang_nest.core.workbook import Cell, Column, Sheet, Table, read_workbook, write_workbook
-from qiantang_nest.enterprises.rules import WorkerRow, check_person_name, check_worker
+from qiantang_nest.enterprises.rules import Shift, WorkerRow, check_person_name, check_wish, check_worker
 from qiantang_nest.spreadsheets.rules.cells import day_of
 
 MAX_ROWS = 2_000
@@ -32,7 +32,11 @@ HEAD_WITHIN = 5
 NAME, KIND, NUMBER, SEX = "姓名", "证件类型", "证件号码", "性别"
 PHONE, HOME, COUPLE, BORN = "手机", "户籍地址", "夫妻（对方证件号码）", "出生日期"
 MOVES_IN, VILLAGE, HOUSE, ROOM, BED = "入住日期", "村", "房子", "房间", "床号"
-COLUMNS = (NAME, KIND, NUMBER, SEX, PHONE, HOME, COUPLE, BORN, MOVES_IN, VILLAGE, HOUSE, ROOM, BED)
+SHIFT, WISH, GROUND = "班次", "同住组", "要住一楼"
+COLUMNS = (
+    *(NAME, KIND, NUMBER, SEX, PHONE, HOME, COUPLE, BORN, SHIFT, WISH, GROUND),
+    *(MOVES_IN, VILLAGE, HOUSE, ROOM, BED),
+)
 NEEDED = (NAME, NUMBER)
 PROBLEM = "要改的地方"
 
@@ -45,6 +49,9 @@ KINDS = {
     "外国人永久居留身份证": IdKind.PERMANENT,
 }
 SEXES = {"": "", "男": Sex.MALE, "女": Sex.FEMALE}
+SHIFTS = {"": None, "白班": Shift.DAY, "夜班": Shift.NIGHT}
+YES_OR_NO = {"": None, "是": True, "否": False}
+NO_WISH = "无"
 LOCAL = "钱塘区"
 """A home address in the district makes a local, who has no outsider report; the template says so."""
 
@@ -72,13 +79,15 @@ class Line:
 # --- from a file to text --------------------------------------------------------------------------
 
 
-def read_rows(data: bytes) -> tuple[list[RawRow], list[RowProblem]]:
+def read_rows(
+    data: bytes, columns: Sequence[str] = COLUMNS, needed: Sequence[str] = NEEDED
+) -> tuple[list[RawRow], list[RowProblem]]:
     """The rows of a file as text, and the cells whose text Excel has already lost.
 
     Raises InvalidValue: not an .xlsx, too large, no head row, a head missing or doubled, no rows.
     """
     sheet = read_workbook(data, max_rows=MAX_ROWS + HEAD_WITHIN, max_columns=MAX_COLUMNS)
-    head_row, places = _find_heads(sheet)
+    head_row, places = _find_heads(sheet, columns, needed)
     rows, problems = [], []
     if any(row > head_row for row in sheet.merged):
         merged = min(row for row in sheet.merged if row > head_row)
@@ -98,19 +107,19 @@ def read_rows(data: bytes) -> tuple[list[RawRow], list[RowProblem]]:
     return rows, problems
 
 
-def _find_heads(sheet: Sheet) -> tuple[int, dict[str, int]]:
+def _find_heads(sheet: Sheet, columns: Sequence[str], needed: Sequence[str]) -> tuple[int, dict[str, int]]:
     """(row of the heads, head → place of its column)."""
     for number, cells in enumerate(sheet.rows[:HEAD_WITHIN], start=1):
         heads = [_head(cell) for cell in cells]
-        if not any(needed in heads for needed in NEEDED):
+        if not any(head in heads for head in needed):
             continue
-        missing = [needed for needed in NEEDED if needed not in heads]
+        missing = [head for head in needed if head not in heads]
         if missing:
             raise InvalidValue(_("缺少“%(head)s”这一列，请用模板，表头不要改名。", head=missing[0]))
-        doubled = [head for head in COLUMNS if heads.count(head) > 1]
+        doubled = [head for head in columns if heads.count(head) > 1]
         if doubled:
             raise InvalidValue(_("“%(head)s”有两列，请只留一列。", head=doubled[0]))
-        return number, {head: heads.index(head) for head in COLUMNS if head in heads}
+        return number, {head: heads.index(head) for head in columns if head in heads}
     raise InvalidValue(_("没有找到表头。请下载模板，把名单填进去再传。"))
 
 
@@ -173,8 +182,8 @@ def _check_row(row: RawRow, today: date) -> tuple[Line | None, list[RowProblem]]
             problems.append(RowProblem(row.row, head, str(error.message)))
             return None
 
-    kind = read(KIND, lambda text: _one_of(text, KINDS)) or IdKind.RESIDENT
-    sex = read(SEX, lambda text: _one_of(text, SEXES)) or ""
+    kind = read(KIND, lambda text: one_of(text, KINDS)) or IdKind.RESIDENT
+    sex = read(SEX, lambda text: one_of(text, SEXES)) or ""
     read(NAME, check_person_name)
     number = read(NUMBER, lambda text: check_document_number(kind, text, today=today))
     if number and kind is IdKind.RESIDENT and sex and sex != id_sex(number):
@@ -184,6 +193,7 @@ def _check_row(row: RawRow, today: date) -> tuple[Line | None, list[RowProblem]]
         COUPLE, lambda text: check_document_number(IdKind.RESIDENT, text, today=today) if text else ""
     )
     born_on, starts_on = read(BORN, read_day), read(MOVES_IN, read_day)
+    wishes = read_wishes(cells, read)
     place, bed_no = read(ROOM, lambda _text: _read_place(cells)), read(BED, _read_bed)
     if place and starts_on is None and not any(problem.column == MOVES_IN for problem in problems):
         problems.append(RowProblem(row.row, MOVES_IN, _("填了房间就要填从哪天入住")))
@@ -201,6 +211,7 @@ def _check_row(row: RawRow, today: date) -> tuple[Line | None, list[RowProblem]]
             born_on=born_on,
             is_local=kind is IdKind.RESIDENT and LOCAL in cells[HOME],
             couple_id_number=couple,
+            **wishes,
         )
     except DomainError as error:
         needs_birth = kind is not IdKind.RESIDENT and born_on is None
@@ -208,7 +219,22 @@ def _check_row(row: RawRow, today: date) -> tuple[Line | None, list[RowProblem]]
     return Line(row.row, worker, starts_on, place, bed_no), []
 
 
-def _one_of(text: str, known: dict[str, Any]) -> Any:
+def read_wishes(cells: dict[str, str], read: Callable[[str, Callable[[str], Any]], Any]) -> dict[str, Any]:
+    """Shift and wishes of a row for ``check_worker``; an empty cell says nothing, 无 takes a wish back."""
+    return {
+        "shift": read(SHIFT, lambda text: one_of(text, SHIFTS)),
+        "wish_group": read(WISH, _read_wish),
+        "ground_floor": read(GROUND, lambda text: one_of(text, YES_OR_NO)),
+    }
+
+
+def _read_wish(text: str) -> str | None:
+    if not text:
+        return None
+    return "" if text == NO_WISH else check_wish(text)
+
+
+def one_of(text: str, known: dict[str, Any]) -> Any:
     if text not in known:
         raise InvalidValue(
             _("“%(value)s”不认识，请填 %(words)s", value=text[:20], words=" / ".join(filter(None, known)))
@@ -264,31 +290,39 @@ def template_workbook() -> bytes:
         (HOME, _("照证件填；地址里有“钱塘区”的算本地户籍，不用报流动人口登记")),
         (COUPLE, _("夫妻要同住一间的，两人各填对方的身份证号")),
         (BORN, _("护照、永居证要填；身份证不用填")),
+        (SHIFT, _("白班 / 夜班；新员工不填就是白班。白班夜班不住一间")),
+        (WISH, _("想住在一起的人填同一个名字，例如 老乡1；填 无 就是不要了")),
+        (GROUND, _("是 / 否；腿脚不方便的填 是")),
         (MOVES_IN, _("例如 2026-11-30；指定房间时必填")),
         (f"{VILLAGE}、{HOUSE}、{ROOM}、{BED}", _("指定住哪里时填；都不填，导入后由系统排床位。床号可不填")),
     ]
     return write_workbook(
         [
-            Table("花名册", [Column(head, width=_width(head)) for head in COLUMNS], []),
+            Table("花名册", [Column(head, width=width_of(head)) for head in COLUMNS], []),
             Table("填写说明", [Column(_("列"), width=26), Column(_("怎么填"), width=70)], notes),
         ]
     )
 
 
-def error_workbook(rows: Sequence[RawRow], problems: Sequence[RowProblem]) -> bytes:
+def error_workbook(
+    rows: Sequence[RawRow],
+    problems: Sequence[RowProblem],
+    columns: Sequence[str] = COLUMNS,
+    sheet: str = "花名册",
+) -> bytes:
     """All rows as they were sent with what is to be mended beside each; it can be mended and sent again."""
     by_row: dict[int, list[str]] = {}
     for problem in problems:
         words = f"{problem.column}：{problem.reason}" if problem.column else problem.reason
         by_row.setdefault(problem.row, []).append(words)
-    heads = [*COLUMNS, PROBLEM]
+    heads = [*columns, PROBLEM]
     return write_workbook(
         [
             Table(
-                "花名册",
-                [Column(head, width=60 if head == PROBLEM else _width(head)) for head in heads],
+                sheet,
+                [Column(head, width=60 if head == PROBLEM else width_of(head)) for head in heads],
                 [
-                    [*(row.cells.get(head, "") for head in COLUMNS), "；".join(by_row.get(row.row, []))]
+                    [*(row.cells.get(head, "") for head in columns), "；".join(by_row.get(row.row, []))]
                     for row in rows
                 ],
             )
@@ -296,7 +330,8 @@ def error_workbook(rows: Sequence[RawRow], problems: Sequence[RowProblem]) -> by
     )
 
 
-def _width(head: str) -> int:
+def width_of(head: str) -> int:
+    """Characters a column is wide."""
     return {NUMBER: 22, COUPLE: 22, HOME: 30, HOUSE: 16}.get(head, 12)
 
 
@@ -308,16 +343,24 @@ def seal_rows(rows: Sequence[RawRow], context: str) -> str:
 
     ``context`` names the person and enterprise it is good for.
     """
-    plain = json.dumps([[row.row, row.cells] for row in rows], ensure_ascii=False)
-    packed = base64.b85encode(zlib.compress(plain.encode())).decode()
-    return base64.urlsafe_b64encode(keyring().seal(packed, f"roster:{context}")).decode()
+    return seal_plain([[row.row, row.cells] for row in rows], context)
 
 
 def unseal_rows(token: str, context: str) -> list[RawRow]:
     """The rows of ``seal_rows``. Raises InvalidValue if the text was changed or is somebody else's."""
+    return [RawRow(row, cells) for row, cells in unseal_plain(token, context)]
+
+
+def seal_plain(value: Any, context: str) -> str:
+    """What JSON can say as a sealed text for a hidden field, good for one context."""
+    packed = base64.b85encode(zlib.compress(json.dumps(value, ensure_ascii=False).encode())).decode()
+    return base64.urlsafe_b64encode(keyring().seal(packed, f"roster:{context}")).decode()
+
+
+def unseal_plain(token: str, context: str) -> Any:
+    """The value of ``seal_plain``. Raises InvalidValue if the text was changed or is somebody else's."""
     try:
         packed = keyring().unseal(base64.urlsafe_b64decode(token.encode()), f"roster:{context}")
-        plain = json.loads(zlib.decompress(base64.b85decode(packed)))
+        return json.loads(zlib.decompress(base64.b85decode(packed)))
     except (InvalidTag, ValueError, IndexError, zlib.error, binascii.Error) as error:
         raise InvalidValue(_("页面放得太久了，请重新选择文件上传。")) from error
-    return [RawRow(row, cells) for row, cells in plain]

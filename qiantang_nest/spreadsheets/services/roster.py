@@ -19,12 +19,14 @@ from qiantang_nest.enterprises.rules import WorkerRow
 from qiantang_nest.enterprises.services import add_workers
 from qiantang_nest.occupancy.models import LeaseRoom, Stay
 from qiantang_nest.occupancy.queries import beds
+from qiantang_nest.occupancy.rules import COUPLE_KEYS_FROM
 from qiantang_nest.occupancy.services.bed_checks import BedChoice, refusals
 from qiantang_nest.occupancy.services.beds import assign_beds, refuse_too_early
 from qiantang_nest.spreadsheets.rules.roster import (
     COUPLE,
     NUMBER,
     ROOM,
+    SHIFT,
     Line,
     RawRow,
     check_rows,
@@ -90,6 +92,8 @@ def _take_in(
     """Write the workers that are new or changed; give back the beds wanted with their rows."""
     known = _known(enterprise, lines)
     lines, problems = _check_couples(lines, known)
+    lines, shifted = _housed_in_other_shift(lines, known, today)
+    problems += shifted
     fresh = [line for line in lines if _differs(line.worker, known.get(line.worker.id_number), known)]
     added = sum(line.worker.id_number not in known for line in fresh)
     if fresh:
@@ -125,12 +129,46 @@ def _differs(row: WorkerRow, worker: Worker | None, known: dict[str, Worker]) ->
         worker.born_on,
         worker.is_local,
     )
-    if said != have:
+    if said != have or _wishes_differ(row, worker):
         return True
     if row.couple_id_number is None:
         return False
     spouse = known.get(row.couple_id_number)
     return spouse is None or worker.couple_with_id != spouse.id
+
+
+def _wishes_differ(row: WorkerRow, worker: Worker) -> bool:
+    said = (row.shift, row.wish_group, row.ground_floor)
+    have = (worker.shift, worker.wish_group, worker.ground_floor)
+    return any(new is not None and new != old for new, old in zip(said, have, strict=True))
+
+
+def _housed_in_other_shift(
+    lines: Sequence[Line], known: dict[str, Worker], today: date
+) -> tuple[list[Line], list[RowProblem]]:
+    """A roster changes nobody's shift who has a bed: shift and bed change together."""
+    wanted = {
+        known[line.worker.id_number].id: line
+        for line in lines
+        if line.worker.id_number in known
+        and line.worker.shift not in (None, known[line.worker.id_number].shift)
+    }
+    housed = set(
+        db.session.execute(
+            select(Stay.worker_id).where(
+                Stay.worker_id.in_(wanted),
+                Stay.cancelled_at.is_(None),
+                Stay.left_on.is_(None),
+                Stay.ends_on > today,
+                Stay.companion_key < COUPLE_KEYS_FROM,
+            )
+        ).scalars()
+    )
+    reason = str(_("这位员工住着，改班次要连床一起换：请用“每周人员变动”，或在“员工住宿”里办“换班”"))
+    bad = {wanted[worker_id].row for worker_id in housed}
+    return [line for line in lines if line.row not in bad], [
+        RowProblem(row, SHIFT, reason) for row in sorted(bad)
+    ]
 
 
 def _check_couples(lines: Sequence[Line], known: dict[str, Worker]) -> tuple[list[Line], list[RowProblem]]:
@@ -214,7 +252,7 @@ def _choices(
         except InvalidValue as error:
             problems.append(RowProblem(line.row, ROOM, str(error.message)))
             continue
-        choices.append((line.row, BedChoice(worker, lease_room, bed_no, starts_on)))
+        choices.append((line.row, BedChoice(worker, lease_room, bed_no, starts_on, by_hand=True)))
     return choices, problems
 
 

@@ -94,9 +94,9 @@ def import_village(
     new = _new_of(sheet, known)
     owners = {**known.owners, **_add_owners(new.households, village)}
     _add_consents(sheet.households.values(), owners, known, actor)
-    houses = {**known.houses, **_add_houses(new.houses, owners, village)}
+    houses = {**known.houses, **_add_houses(new.houses, owners, village, actor)}
     _add_safety(new.houses, houses, actor)
-    rooms = _add_rooms(new.rooms, houses, village)
+    rooms = _add_rooms(new.rooms, houses, village, actor)
     listings = _add_listings(new.rooms, rooms, houses, now, actor)
     _audit(
         {
@@ -218,7 +218,7 @@ def _add_consents(
 
 
 def _add_houses(
-    rows: list[HouseRow], owners: dict[str, Owner], village: Village
+    rows: list[HouseRow], owners: dict[str, Owner], village: Village, actor: Actor
 ) -> dict[tuple[str, str], House]:
     added = {
         (row.household_no, row.address): House(
@@ -230,6 +230,8 @@ def _add_houses(
             lon=village.lon,
             geo_precision=village.geo_precision,
             safe_until=row.checked_until + timedelta(days=1) if row.checked_until else None,
+            added_by=actor.user_id,
+            on_behalf_of=owners[row.household_no].id,
         )
         for row in rows
     }
@@ -267,7 +269,7 @@ def _add_safety(rows: list[HouseRow], houses: dict[tuple[str, str], House], acto
 
 
 def _add_rooms(
-    rows: list[RoomRow], houses: dict[tuple[str, str], House], village: Village
+    rows: list[RoomRow], houses: dict[tuple[str, str], House], village: Village, actor: Actor
 ) -> dict[tuple[str, str, str], Room]:
     added = {
         (row.household_no, row.address, row.label): Room(
@@ -280,6 +282,8 @@ def _add_rooms(
             capacity=row.capacity,
             beds=row.beds,
             features=row.features,
+            added_by=actor.user_id,
+            on_behalf_of=houses[row.household_no, row.address].owner_id,
         )
         for row in rows
     }

@@ -5,6 +5,6 @@ from flask import Blueprint
 blueprint = Blueprint("spreadsheets", __name__)
 
 # The modules hang their pages on the blueprint above.
-from qiantang_nest.spreadsheets.views import registers, rosters, village_import  # noqa: E402
+from qiantang_nest.spreadsheets.views import changes, demands, registers, rosters, village_import  # noqa: E402
 
-__all__ = ["blueprint", "registers", "rosters", "village_import"]
+__all__ = ["blueprint", "changes", "demands", "registers", "rosters", "village_import"]

@@ -72,12 +72,12 @@ def import_roster_file() -> str | tuple[str, int]:
         form.refuse(form.file, error)
         return render_template("spreadsheets/import_roster.html", form=form), 422
     outcome, found = try_roster(rows=rows, enterprise=_enterprise(who), actor=who, today=today)
-    problems = _merged(problems, found)
+    problems = merged_problems(problems, found)
     body = _checked(form, rows, problems, outcome, who)
     return (body, 422) if problems else body
 
 
-def _merged(lost: list[RowProblem], found: list[RowProblem]) -> list[RowProblem]:
+def merged_problems(lost: list[RowProblem], found: list[RowProblem]) -> list[RowProblem]:
     """Problems by row; a cell whose text Excel has lost is not also reported as empty."""
     known = {(problem.row, problem.column) for problem in lost}
     rest = [problem for problem in found if (problem.row, problem.column) not in known]

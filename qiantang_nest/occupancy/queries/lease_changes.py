@@ -1,0 +1,123 @@
+"""Changes of leases: what was asked, what was made, what waits for a word, what is in the way."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
+from sqlalchemy.orm import contains_eager, joinedload
+
+from qiantang_nest.accounts.rules import Role
+from qiantang_nest.core.actor import Actor
+from qiantang_nest.core.db import db
+from qiantang_nest.housing.models import ProxyConsent, Room
+from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.queries.leases import leases_visible_to
+
+
+def changes_visible_to(actor: Actor) -> Select[LeaseChange]:
+    """Changes of the leases an actor may see or is asked to take over, lease and lessee loaded."""
+    leases = leases_visible_to(actor).with_only_columns(Lease.id)
+    return (
+        select(LeaseChange)
+        .join(LeaseChange.lease)
+        .join(Lease.enterprise)
+        .options(contains_eager(LeaseChange.lease).contains_eager(Lease.enterprise))
+        .where(or_(LeaseChange.lease_id.in_(leases), _taken_by(actor)))
+    )
+
+
+def _taken_by(actor: Actor) -> ColumnElement[bool]:
+    """What a firm is asked to take over, it may read before it has it."""
+    if actor.enterprise_id is None:
+        return false()
+    return LeaseChange.taker_id == actor.enterprise_id
+
+
+def changes_of(lease_id: int) -> Sequence[LeaseChange]:
+    """The history of a lease, newest first."""
+    return (
+        db.session.execute(
+            select(LeaseChange).where(LeaseChange.lease_id == lease_id).order_by(LeaseChange.id.desc())
+        )
+        .scalars()
+        .all()
+    )
+
+
+def changes_to_answer(actor: Actor) -> Select[LeaseChange]:
+    """What the other side asked and the actor has to say yes or no to, oldest first."""
+    match actor.role:
+        case Role.VILLAGER | Role.VILLAGE_CLERK:
+            mine = and_(
+                LeaseChange.asked_side == "lessee",
+                or_(LeaseChange.taker_id.is_(None), LeaseChange.taken_at.is_not(None)),
+            )
+        case Role.EMPLOYER_MANAGER:
+            mine = or_(
+                LeaseChange.asked_side == "lessor", and_(_taken_by(actor), LeaseChange.taken_at.is_(None))
+            )
+        case _:
+            return select(LeaseChange).where(false())
+    statement = changes_visible_to(actor).where(LeaseChange.state == "asked", mine)
+    if actor.role == Role.VILLAGE_CLERK:
+        statement = statement.where(
+            exists().where(ProxyConsent.owner_id == Lease.owner_id, ProxyConsent.withdrawn_on.is_(None))
+        )
+    return statement.order_by(LeaseChange.id)
+
+
+def taker_of(
+    room_ids: Sequence[int], starts_on: date, ends_on: date, now: datetime, *, but: Sequence[int] = ()
+) -> RoomClaim | None:
+    """The first claim that takes one of the rooms on one of the days, room and house loaded.
+
+    Expired holds take nothing; ``but`` are claims that do not count.
+    """
+    return (
+        db.session.execute(
+            select(RoomClaim)
+            .options(joinedload(RoomClaim.room).joinedload(Room.house))
+            .where(
+                RoomClaim.room_id.in_(room_ids),
+                RoomClaim.id.not_in(but),
+                RoomClaim.state.in_(("held", "leased", "closed")),
+                or_(RoomClaim.held_until.is_(None), RoomClaim.held_until > now),
+                RoomClaim.starts_on < ends_on,
+                RoomClaim.ends_on > starts_on,
+            )
+            .order_by(RoomClaim.starts_on, RoomClaim.id)
+            .limit(1)
+        )
+        .scalars()
+        .one_or_none()
+    )
+
+
+def stays_not_over(lease_room_ids: Sequence[int]) -> Sequence[Stay]:
+    """Planned stays and those nobody has checked out, worker loaded, in the order of beds."""
+    return (
+        db.session.execute(
+            select(Stay)
+            .options(joinedload(Stay.worker))
+            .where(
+                Stay.lease_room_id.in_(lease_room_ids), Stay.cancelled_at.is_(None), Stay.left_on.is_(None)
+            )
+            .order_by(Stay.room_id, Stay.bed_no, Stay.starts_on)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def rooms_ever_of(lease_id: int) -> Sequence[LeaseRoom]:
+    """Every room a lease has or had, room and house loaded, in the order of joining."""
+    return (
+        db.session.execute(
+            select(LeaseRoom)
+            .options(joinedload(LeaseRoom.room).joinedload(Room.house))
+            .where(LeaseRoom.lease_id == lease_id)
+            .order_by(LeaseRoom.id)
+        )
+        .scalars()
+        .all()
+    )

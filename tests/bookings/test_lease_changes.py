@@ -1,0 +1,511 @@
+"""Changes of signed leases: rooms, people, bills and the ledger, in money terms to the fen."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from qiantang_nest.billing.models import Bill, Payment
+from qiantang_nest.billing.services import issue_due_bills, record_payment, reverse_payment
+from qiantang_nest.bookings.queries.change_effects import effect_of
+from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, Fate, Wanted
+from qiantang_nest.bookings.services.change_booking import (
+    DiffersFromShown,
+    answer_change,
+    ask_change,
+    take_lease,
+    withdraw_change,
+)
+from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.db import transaction
+from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, WrongState
+from qiantang_nest.core.invariants import broken_invariants
+from qiantang_nest.core.period import Period
+from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, RoomTaken, Stay
+from tests import factories as make
+from tests.factories import NOW, TODAY
+
+BEGAN = date(2026, 9, 10)
+"""Anchor months: the present one is 10 November to 9 December, 30 days."""
+ENDS = date(2027, 9, 10)
+
+
+@dataclass
+class Let:
+    """A lease of two rooms of 600 yuan with one worker in each, billed up to today and paid."""
+
+    lease: Lease
+    rooms: list[LeaseRoom]
+    stays: list[Stay]
+    manager: Actor
+    villager: Actor
+
+    def wanted(self, kind: ChangeKind, day: date, *places: int, **more: Any) -> Wanted:
+        rooms = [self.rooms[place] for place in places] or self.rooms
+        return Wanted(kind, tuple(room.id for room in rooms), day, **more)
+
+    def bills(self) -> list[Bill]:
+        return list(
+            make.db.session.execute(
+                select(Bill).where(Bill.lease_id == self.lease.id, Bill.kind == "rent").order_by(Bill.id)
+            ).scalars()
+        )
+
+    def standing(self) -> dict[int, int]:
+        return {bill.seq: bill.amount_fen for bill in self.bills() if bill.voided_at is None}
+
+
+def let(*, paid: bool = True, people: bool = True, **fields: Any) -> Let:
+    villager, owner = make.make_villager()
+    manager, enterprise = make.make_employer()
+    house = make.make_house(owner)
+    lease = make.make_lease(enterprise, [make.make_room(house), make.make_room(house)], BEGAN, ENDS, **fields)
+    rooms = list(
+        make.db.session.execute(
+            select(LeaseRoom).where(LeaseRoom.lease_id == lease.id).order_by(LeaseRoom.id)
+        ).scalars()
+    )
+    stays = []
+    if people:
+        for room in rooms:
+            worker = make.make_worker(enterprise, is_local=True)
+            stays.append(make.make_stay(worker, room))
+    issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
+    found = Let(lease, rooms, stays, manager, villager)
+    if paid:
+        record_payment(
+            enterprise=enterprise,
+            owner=owner,
+            amount_fen=sum(found.standing().values()) + lease.deposit_fen,
+            paid_on=TODAY,
+            method="bank",
+            actor=villager,
+            now=NOW,
+        )
+    make.db.session.commit()
+    return found
+
+
+def shown(one: Let, wanted: Wanted, actor: Actor | None = None) -> ChangeEffect:
+    return effect_of(one.lease, wanted, actor=actor or one.manager, today=TODAY, now=NOW)
+
+
+def ask(one: Let, wanted: Wanted, actor: Actor | None = None, digest: str | None = None) -> LeaseChange:
+    actor = actor or one.manager
+    with transaction():
+        return ask_change(
+            lease=one.lease,
+            wanted=wanted,
+            reason="订单少了",
+            shown_digest=digest or shown(one, wanted, actor).digest(),
+            actor=actor,
+            today=TODAY,
+            now=NOW,
+        )
+
+
+def answer(one: Let, change: LeaseChange, actor: Actor, *, yes: bool = True, reason: str = "") -> None:
+    wanted = Wanted.from_terms(change.kind, change.terms)
+    digest = shown(one, wanted, actor).digest() if yes else ""
+    with transaction():
+        answer_change(
+            change=change, yes=yes, reason=reason, shown_digest=digest, actor=actor, today=TODAY, now=NOW
+        )
+
+
+def claim_of(room: LeaseRoom) -> RoomClaim:
+    return make.db.session.get_one(RoomClaim, room.claim_id)
+
+
+# --- ending -------------------------------------------------------------------------------------------
+
+
+def test_with_notice_the_lease_ends_at_once_and_the_bill_is_issued_anew(db_session: Any) -> None:
+    one = let()
+    change = ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=30)))
+    last = date(2026, 12, 24)
+    assert change.state == "done"
+    assert one.lease.ends_on == last
+    for room in one.rooms:
+        assert (room.ends_on, claim_of(room).ends_on, claim_of(room).state) == (last, last, "leased")
+    assert {stay.ends_on for stay in one.stays} == {last}
+    assert all(stay.left_on is None for stay in one.stays)
+    # The months billed by today run to 9 December: none of them is touched.
+    assert one.standing() == {1: 120_000, 2: 120_000, 3: 120_000}
+    assert broken_invariants() == []
+    assert issue_due_bills(lease=one.lease, today=date(2026, 12, 3), actor=SYSTEM).amount_fen == 2 * 27_097
+
+
+def test_a_bill_past_the_new_end_is_voided_and_issued_for_the_days_that_stay(db_session: Any) -> None:
+    one = let(notice_days=5)
+    effect = shown(one, one.wanted(ChangeKind.END, date(2026, 11, 29)))
+    (bill,) = effect.bills
+    assert (bill.before_fen, bill.paid_fen, bill.after_fen) == (120_000, 120_000, 80_000)
+    assert effect.credit_fen == 40_000
+    ask(one, one.wanted(ChangeKind.END, date(2026, 11, 29)))
+    old, new = one.bills()[2:]
+    assert (old.seq, old.paid_fen, old.void_reason) == (3, 0, "提前退房，按退房日重新出账")
+    assert old.voided_at == NOW
+    assert (new.seq, new.amount_fen, new.paid_fen, new.replaces_id) == (3, 80_000, 80_000, old.id)
+    assert (new.starts_on, new.ends_on, new.due_on) == (old.starts_on, date(2026, 11, 30), old.due_on)
+    payment = make.db.session.execute(select(Payment)).scalar_one()
+    assert payment.unallocated_fen == 40_000
+    assert broken_invariants() == []
+
+
+def test_a_payment_is_taken_back_after_its_bill_was_voided(db_session: Any) -> None:
+    one = let(notice_days=5)
+    ask(one, one.wanted(ChangeKind.END, date(2026, 11, 29)))
+    payment = make.db.session.execute(select(Payment)).scalar_one()
+    with transaction():
+        reverse_payment(payment=payment, reason="记错了", actor=one.villager, now=NOW)
+    assert {bill.paid_fen for bill in one.bills()} == {0}
+    assert broken_invariants() == []
+
+
+def test_one_room_goes_back_and_the_other_stays(db_session: Any) -> None:
+    one = let(notice_days=5)
+    ask(one, one.wanted(ChangeKind.END, date(2026, 11, 29), 0))
+    assert one.lease.ends_on == ENDS
+    assert [room.ends_on for room in one.rooms] == [date(2026, 11, 30), ENDS]
+    assert one.stays[1].ends_on == ENDS
+    assert one.standing()[3] == 100_000
+    assert broken_invariants() == []
+    free = make.make_claim(one.rooms[0].room, date(2026, 11, 30), ENDS, "held", held_until=NOW)
+    assert free.id
+
+
+def test_sooner_than_notice_waits_for_the_other_sides_yes(db_session: Any) -> None:
+    one = let()
+    change = ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=29)))
+    assert (change.state, change.asked_side, one.lease.ends_on) == ("asked", "lessee", ENDS)
+    with pytest.raises(WrongState):
+        answer(one, change, one.manager)
+    answer(one, change, one.villager)
+    assert (change.state, one.lease.ends_on) == ("done", TODAY + timedelta(days=30))
+    assert broken_invariants() == []
+    with pytest.raises(WrongState):
+        answer(one, change, one.villager, yes=False, reason="不行")
+
+
+def test_a_no_and_a_withdrawal_change_nothing(db_session: Any) -> None:
+    one = let()
+    wanted = one.wanted(ChangeKind.END, TODAY + timedelta(days=3))
+    change = ask(one, wanted, one.villager)
+    with pytest.raises(InvalidValue):
+        answer(one, change, one.manager, yes=False)
+    answer(one, change, one.manager, yes=False, reason="还要住")
+    assert (change.state, one.lease.ends_on) == ("refused", ENDS)
+    change = ask(one, wanted, one.villager)
+    with pytest.raises(WrongState), transaction():
+        withdraw_change(change=change, actor=one.manager, now=NOW)
+    with transaction():
+        withdraw_change(change=change, actor=one.villager, now=NOW)
+    assert change.state == "withdrawn"
+
+
+def test_one_question_at_a_time(db_session: Any) -> None:
+    one = let()
+    ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=3)))
+    with pytest.raises(WrongState, match="等对方答复"):
+        ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=4)), one.villager)
+
+
+def test_what_differs_from_the_page_is_not_made(db_session: Any) -> None:
+    one = let(paid=False, notice_days=5)
+    wanted = one.wanted(ChangeKind.END, date(2026, 11, 29))
+    digest = shown(one, wanted).digest()
+    with transaction():
+        record_payment(
+            enterprise=one.lease.enterprise,
+            owner=one.lease.owner,
+            amount_fen=500_000,
+            paid_on=TODAY,
+            method="cash",
+            actor=one.villager,
+            now=NOW,
+        )
+    with pytest.raises(DiffersFromShown):
+        ask(one, wanted, digest=digest)
+    assert one.lease.ends_on == ENDS
+    ask(one, wanted)
+    assert broken_invariants() == []
+
+
+def test_nobody_is_left_in_a_room_that_ends(db_session: Any) -> None:
+    one = let()
+    with pytest.raises(InvalidValue, match="还有 2 人住着"):
+        shown(one, one.wanted(ChangeKind.END, TODAY - timedelta(days=1)))
+
+
+def test_a_plan_after_the_end_is_dropped(db_session: Any) -> None:
+    one = let(people=False, notice_days=5)
+    worker = make.make_worker(one.lease.enterprise)
+    plan = make.make_stay(worker, one.rooms[0], starts_on=date(2026, 12, 5), arrived_on=None)
+    make.db.session.commit()
+    effect = shown(one, one.wanted(ChangeKind.END, date(2026, 11, 29)))
+    assert [stay.fate for stay in effect.stays] == [Fate.CANCELLED]
+    ask(one, one.wanted(ChangeKind.END, date(2026, 11, 29)))
+    assert plan.cancelled_at == NOW
+    assert broken_invariants() == []
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (date(2026, 11, 21), "已经过去"),
+        (ENDS - timedelta(days=1), "本来就租到"),
+        (ENDS, "本来就租到"),
+    ],
+)
+def test_days_that_cannot_be(db_session: Any, day: date, words: str) -> None:
+    one = let()
+    with pytest.raises(InvalidValue, match=words):
+        shown(one, one.wanted(ChangeKind.END, day))
+
+
+def test_who_may_not_change_a_lease(db_session: Any) -> None:
+    one = let()
+    wanted = one.wanted(ChangeKind.END, TODAY + timedelta(days=30))
+    staff = make.make_actor(make.Role.EMPLOYER_STAFF, one.manager.scope)
+    clerk = make.make_clerk()
+    make.db.session.commit()
+    for actor in (staff, clerk):
+        with pytest.raises(NotAllowed):
+            ask(one, wanted, actor)
+    make.make_consent(one.lease.owner)
+    change = ask(one, wanted, clerk)
+    assert (change.state, change.asked_for) == ("done", one.lease.owner_id)
+
+
+# --- extending ----------------------------------------------------------------------------------------
+
+
+def test_an_extension_takes_the_days_after_the_lessors_yes(db_session: Any) -> None:
+    one = let()
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+    assert (change.state, claim_of(one.rooms[0]).ends_on) == ("asked", ENDS)
+    answer(one, change, one.villager)
+    end = date(2028, 1, 1)
+    assert one.lease.ends_on == end
+    assert {room.ends_on for room in one.rooms} == {end}
+    assert {claim_of(room).ends_on for room in one.rooms} == {end}
+    assert {stay.ends_on for stay in one.stays} == {end}
+    assert broken_invariants() == []
+
+
+def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
+    """Ends 20 November within an anchor month; a week later people are still in: it goes on without a gap."""
+    manager, enterprise = make.make_employer()
+    villager, owner = make.make_villager()
+    lease = make.make_lease(enterprise, [make.make_room(make.make_house(owner))], BEGAN, date(2026, 11, 20))
+    room = make.db.session.execute(select(LeaseRoom).where(LeaseRoom.lease_id == lease.id)).scalar_one()
+    stay = make.make_stay(make.make_worker(enterprise, is_local=True), room)
+    issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
+    make.db.session.commit()
+    one = Let(lease, [room], [stay], manager, villager)
+    assert one.standing()[3] == 20_000
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2026, 12, 31)))
+    answer(one, change, villager)
+    assert one.standing() == {1: 60_000, 2: 60_000, 3: 60_000}
+    new = one.bills()[-1]
+    # Asked for only today: the days of grace count from now.
+    assert new.due_on == date(2026, 11, 30)
+    assert stay.ends_on == date(2027, 1, 1)
+    assert broken_invariants() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "words"),
+    [
+        ("held", {"held_until": NOW + timedelta(hours=1)}, "锁定"),
+        ("leased", {}, "已经租给别家"),
+        ("closed", {"reason": "维修"}, "停用"),
+    ],
+)
+def test_a_room_that_is_taken_is_named(db_session: Any, state: str, fields: Any, words: str) -> None:
+    one = let()
+    make.make_claim(one.rooms[1].room, ENDS + timedelta(days=5), ENDS + timedelta(days=50), state, **fields)
+    make.db.session.commit()
+    with pytest.raises(RoomTaken, match=words) as refusal:
+        ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+    assert one.rooms[1].room.label in refusal.value.message
+    assert "2027-09-15" in refusal.value.message
+
+
+def test_an_expired_hold_is_not_in_the_way(db_session: Any) -> None:
+    one = let()
+    stale = make.make_claim(
+        one.rooms[0].room, ENDS, ENDS + timedelta(days=50), "held", held_until=NOW - timedelta(minutes=1)
+    )
+    make.db.session.commit()
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+    answer(one, change, one.villager)
+    assert (change.state, stale.state) == ("done", "released")
+
+
+def test_who_has_a_bed_elsewhere_later_stays_only_until_then(db_session: Any) -> None:
+    one = let()
+    other = let(people=False)
+    worker = one.stays[0].worker
+    make.make_stay(worker, other.rooms[0], starts_on=ENDS, ends_on=ENDS, cancelled_at=NOW, arrived_on=None)
+    other_lease = make.make_lease(one.lease.enterprise, [make.make_room()], ENDS, date(2028, 9, 10))
+    later = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == other_lease.id)
+    ).scalar_one()
+    make.make_stay(worker, later, starts_on=ENDS + timedelta(days=10), arrived_on=None)
+    make.db.session.commit()
+    effect = shown(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+    assert [stay.ends_on for stay in effect.stays] == [ENDS + timedelta(days=10), date(2028, 1, 1)]
+
+
+def test_an_extension_is_bounded(db_session: Any) -> None:
+    one = let()
+    with pytest.raises(InvalidValue, match="20 年"):
+        shown(one, one.wanted(ChangeKind.EXTEND, date(2046, 9, 10)))
+    with pytest.raises(InvalidValue, match="更晚"):
+        shown(one, one.wanted(ChangeKind.EXTEND, ENDS - timedelta(days=1)))
+    one.rooms[0].room.house.dangerous_since = TODAY
+    make.db.session.commit()
+    with pytest.raises(InvalidValue, match="危房"):
+        ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+
+
+# --- swapping -----------------------------------------------------------------------------------------
+
+
+def other_room(one: Let, rent_fen: int = 70_000, **fields: Any) -> int:
+    room = make.make_room(one.rooms[0].room.house, **fields)
+    make.make_listing(room, rent_fen=rent_fen, ends_on=date(2028, 1, 1))
+    one.rooms[0].room.house.safe_until = date(2028, 1, 1)
+    make.db.session.commit()
+    return int(room.id)
+
+
+def test_a_swap_moves_people_today_and_bills_follow(db_session: Any) -> None:
+    one = let()
+    wanted = one.wanted(ChangeKind.SWAP, TODAY, 0, room_id=other_room(one))
+    effect = shown(one, wanted)
+    assert (effect.rent_before_fen, effect.rent_after_fen) == (120_000, 130_000)
+    change = ask(one, wanted)
+    answer(one, change, one.villager)
+    new = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.follows_id == one.rooms[0].id)
+    ).scalar_one()
+    assert (one.rooms[0].ends_on, new.starts_on, new.ends_on, new.rent_fen) == (TODAY, TODAY, ENDS, 70_000)
+    assert (one.stays[0].left_on, one.stays[0].ends_on) == (TODAY, TODAY)
+    moved = make.db.session.execute(select(Stay).where(Stay.lease_room_id == new.id)).scalar_one()
+    assert (moved.arrived_on, moved.ends_on, moved.bed_no) == (TODAY, ENDS, 1)
+    # 13 of 30 days in the old room, 17 in the new one, and the other room whole.
+    assert one.standing()[3] == 26_000 + 39_667 + 60_000
+    assert broken_invariants() == []
+
+
+def test_a_swap_for_a_later_day_plans_the_move(db_session: Any) -> None:
+    one = let()
+    day = TODAY + timedelta(days=10)
+    change = ask(one, one.wanted(ChangeKind.SWAP, day, 0, room_id=other_room(one)))
+    answer(one, change, one.villager)
+    plan = make.db.session.execute(
+        select(Stay).where(Stay.worker_id == one.stays[0].worker_id, Stay.id != one.stays[0].id)
+    ).scalar_one()
+    assert (one.stays[0].ends_on, one.stays[0].left_on) == (day, None)
+    assert (plan.starts_on, plan.arrived_on, plan.ends_on) == (day, None, ENDS)
+    assert broken_invariants() == []
+
+
+def test_the_deposit_goes_on_with_the_room_that_follows(db_session: Any) -> None:
+    one = let(notice_days=5)
+    change = ask(one, one.wanted(ChangeKind.SWAP, TODAY, 0, room_id=other_room(one)))
+    answer(one, change, one.villager)
+    new = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.follows_id == one.rooms[0].id)
+    ).scalar_one()
+    effect = shown(one, Wanted(ChangeKind.END, (new.id,), TODAY + timedelta(days=6)))
+    assert effect.deposit_back_fen == 60_000
+
+
+def test_a_room_that_is_too_small_or_taken_is_no_swap(db_session: Any) -> None:
+    one = let()
+    one.stays[0].bed_no = 2
+    small = other_room(one, beds=1, capacity=1)
+    with pytest.raises(InvalidValue, match="只有 1 张床"):
+        shown(one, one.wanted(ChangeKind.SWAP, TODAY, 0, room_id=small))
+    taken = other_room(one)
+    make.make_claim(make.db.session.get_one(make.Room, taken), TODAY, ENDS, "closed", reason="维修")
+    with pytest.raises(InvalidValue, match="另选一间"):
+        shown(one, one.wanted(ChangeKind.SWAP, TODAY, 0, room_id=taken))
+
+
+def test_a_change_of_a_lease_that_is_not_in_force(db_session: Any) -> None:
+    one = let()
+    for state in ("drafted", "ended"):
+        one.lease.state = state
+        one.lease.signed_on = None if state == "drafted" else BEGAN
+        one.lease.sign_until = make.SIGN_UNTIL if state == "drafted" else None
+        make.db.session.commit()
+        with pytest.raises(DomainError):
+            ask(one, one.wanted(ChangeKind.END, TODAY + timedelta(days=30)))
+    assert Period(BEGAN, ENDS).days == 365
+
+
+# --- another firm -------------------------------------------------------------------------------------
+
+
+def passed_on(one: Let, day: date) -> tuple[LeaseChange, Actor]:
+    """The transfer to a sister firm is asked; returns it and the sister's manager."""
+    sister, firm = make.make_employer()
+    make.db.session.commit()
+    wanted = one.wanted(ChangeKind.TRANSFER, day, enterprise_id=firm.id)
+    return ask(one, wanted), sister
+
+
+def test_a_lease_goes_to_another_firm_with_its_people(db_session: Any) -> None:
+    one = let()
+    change, sister = passed_on(one, TODAY)
+    with pytest.raises(WrongState, match="接手的企业"):
+        answer(one, change, one.villager)
+    with pytest.raises(NotAllowed), transaction():
+        take_lease(change=change, actor=one.manager, now=NOW)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    new = make.db.session.get_one(Lease, change.new_lease_id)
+    assert (new.state, new.starts_on, new.ends_on, new.deposit_fen) == ("signed", TODAY, ENDS, 120_000)
+    assert one.lease.ends_on == TODAY
+    # 13 of 30 days stay with the old firm, whose 680.00 are credit; the new one is billed from today.
+    assert one.standing()[3] == 52_000
+    assert {stay.left_on for stay in one.stays} == {TODAY}
+    followers = list(
+        make.db.session.execute(select(Stay).where(Stay.enterprise_id == new.enterprise_id)).scalars()
+    )
+    assert {(stay.arrived_on, stay.ends_on) for stay in followers} == {(TODAY, ENDS)}
+    assert {stay.worker.name for stay in followers} == {stay.worker.name for stay in one.stays}
+    bills = select(Bill.kind, Bill.amount_fen).where(Bill.lease_id == new.id).order_by(Bill.seq)
+    assert [tuple(row) for row in make.db.session.execute(bills)] == [("deposit", 120_000), ("rent", 120_000)]
+    assert broken_invariants() == []
+
+
+def test_a_transfer_for_a_later_day_plans_the_people(db_session: Any) -> None:
+    one = let()
+    day = TODAY + timedelta(days=8)
+    change, sister = passed_on(one, day)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    assert {(stay.ends_on, stay.left_on) for stay in one.stays} == {(day, None)}
+    assert broken_invariants() == []
+
+
+def test_who_may_take_and_who_may_pass_on(db_session: Any) -> None:
+    one = let()
+    raw = make.make_enterprise(state="submitted")
+    make.db.session.commit()
+    for taker in (raw.id, one.lease.enterprise_id, 987_654):
+        with pytest.raises(InvalidValue, match="核验过"):
+            ask(one, one.wanted(ChangeKind.TRANSFER, TODAY, enterprise_id=taker))
+    change, sister = passed_on(one, TODAY)
+    with pytest.raises(WrongState), transaction():
+        withdraw_change(change=change, actor=sister, now=NOW)
