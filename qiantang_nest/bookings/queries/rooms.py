@@ -1,12 +1,11 @@
 """Rooms that can be taken: the search's list, its counts per village, and the candidates of a hold.
 
-The shape of the SQL decides the cost (measured on 41,000 rooms): houses come nearest first out of the GiST
-index inside a subquery that keeps its order, the offers of each are looked up from there in a second one, and
-the limit stops it all, so the list costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner
-does not tear apart: as one join of six tables it took longer to plan than to run, and a plan kept for any
-value read every listing of the district (230 ms for a hold). Where minutes need more than one circle, as many
-houses as lie within reach are put in order first (10 ms for two thousand). Counts look at every room of a
-village (2 ms each), so they stand apart and the caller asks for a few villages at a time.
+The shape of the SQL decides the cost (measured on 41,000 rooms): houses come in their order (``houses``),
+the offers of each are looked up from there in a second subquery, and the limit stops it all, so the list
+costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner does not tear apart: as one join of
+six tables it took longer to plan than to run, and a plan kept for any value read every listing of the
+district (230 ms for a hold). Counts look at every room of a village (2 ms each), so they stand apart and the
+caller asks for a few villages at a time.
 """
 
 from collections.abc import Sequence
@@ -21,30 +20,25 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Date,
-    Double,
     Integer,
     Select,
     Subquery,
-    TableValuedAlias,
     Text,
     TextClause,
-    all_,
-    and_,
     any_,
     bindparam,
     func,
     literal_column,
-    or_,
     select,
     text,
     true,
-    union_all,
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from qiantang_nest.bookings.queries.houses import FAR, AreaShape, area_values, houses_inside, near_houses
 from qiantang_nest.bookings.rules import Area, FreeRoom, Wants
 from qiantang_nest.core.db import db
-from qiantang_nest.geography.rules import LatLon, Reach
+from qiantang_nest.geography.rules import LatLon
 from qiantang_nest.housing.models import House, Listing, Photo, Room
 from qiantang_nest.housing.queries import on_offer_condition, safe_house_condition
 from qiantang_nest.occupancy.queries.claims import FREE_SQL, free_values
@@ -157,79 +151,32 @@ def count_by_village(
 class _Shape:
     """Which conditions a question has; their values are bound."""
 
-    villages: bool
-    circle: bool
-    within: bool
-    rent: bool
-    features: bool
+    area: AreaShape
+    rent: bool = False
+    features: bool = False
 
     @classmethod
     def of(cls, area: Area, wants: Wants) -> Self:
-        return cls(
-            villages=bool(area.village_codes),
-            circle=area.reach_m is not None and area.within is None,
-            within=area.within is not None,
-            rent=wants.max_rent_fen is not None,
-            features=bool(wants.features),
-        )
+        return cls(AreaShape.of(area), rent=wants.max_rent_fen is not None, features=bool(wants.features))
 
-
-_ANY_SHAPE = _Shape(villages=False, circle=False, within=False, rent=False, features=False)
-_SQUEEZE = 0.8635
-_METRES_PER_UNIT = 111_200
-"""``House.place`` is scaled so that one unit is as long in every direction."""
 
 _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
-_NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
-_FAR = House.place.op("<->")(_NEAR)
-_PINNED = House.geo_precision == literal_column("'house'")
-_HOUSE: tuple[Any, ...] = (
-    House.id,
-    House.owner_id,
-    House.village_code,
-    House.lat,
-    House.lon,
-    _PINNED.label("pinned"),
-)
-
-_FLOATS: ARRAY[float] = ARRAY(Double)
-_CENTRE_XS: BindParameter[Sequence[float]] = bindparam("centre_xs", type_=_FLOATS)
-_CENTRE_YS: BindParameter[Sequence[float]] = bindparam("centre_ys", type_=_FLOATS)
-_REACHES: BindParameter[Sequence[float]] = bindparam("reaches", type_=_FLOATS)
-_ROUTED_WITHIN: BindParameter[Sequence[str]] = bindparam("routed_within", type_=ARRAY(Text))
-_NOWHERE = Reach(())
 
 
 def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datetime) -> dict[str, Any]:
     return {
         **free_values(starts_on, ends_on, now),
-        "near_x": area.near.lon * _SQUEEZE,
-        "near_y": area.near.lat,
-        "village_codes": list(area.village_codes),
-        "reach": (area.reach_m or 0) / _METRES_PER_UNIT,
-        **_reach_values(area.within or _NOWHERE),
+        **area_values(area),
         "beds_at_least": wants.beds_at_least,
         "max_rent_fen": wants.max_rent_fen,
         "features": list(wants.features),
     }
 
 
-def _reach_values(reach: Reach) -> dict[str, Any]:
-    return {
-        "centre_xs": [one.centre.lon * _SQUEEZE for one in reach.circles],
-        "centre_ys": [one.centre.lat for one in reach.circles],
-        "reaches": [one.reach_m / _METRES_PER_UNIT for one in reach.circles],
-        "aheads": [one.ahead_m / _METRES_PER_UNIT for one in reach.circles],
-        "routed": list(reach.routed),
-        "routed_within": [code for code, _metres in reach.villages],
-        "routed_fars": [metres / _METRES_PER_UNIT for _code, metres in reach.villages],
-    }
-
-
 @cache
 def _list_sql(shape: _Shape) -> Select[Any]:
-    house = _near_houses(shape)
+    house = near_houses(shape.area, safe_house_condition(_STARTS))
     offer = _offers_of(house, shape)
     photo = (
         select(Photo.media_name)
@@ -249,7 +196,7 @@ def _list_sql(shape: _Shape) -> Select[Any]:
 
 @cache
 def _candidates_sql(shape: _Shape) -> Select[Any]:
-    house = _near_houses(shape)
+    house = near_houses(shape.area, safe_house_condition(_STARTS))
     offer = _offers_of(house, shape)
     return _nearest_first(
         house,
@@ -264,14 +211,14 @@ def _picked_sql() -> Select[Any]:
     return (
         select(
             *(Room.id, Room.house_id, House.owner_id, Room.village_code, Room.label, Room.beds),
-            *(Listing.id, Listing.rent_fen, Listing.direct, _FAR),
+            *(Listing.id, Listing.rent_fen, Listing.direct, FAR),
         )
         .join(House, House.id == Room.house_id)
         .join(Listing, Listing.room_id == Room.id)
         .where(
             Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))),
             safe_house_condition(_STARTS),
-            *_takeable(_ANY_SHAPE),
+            *_takeable(_Shape(AreaShape())),
         )
         .order_by(Room.id)
     )
@@ -279,7 +226,7 @@ def _picked_sql() -> Select[Any]:
 
 @cache
 def _counts_sql(shape: _Shape) -> Select[Any]:
-    house = _houses(shape).subquery("house_inside")
+    house = houses_inside(shape.area, safe_house_condition(_STARTS))
     offer = _offers_of(house, shape)
     counts: tuple[Any, ...] = (func.count(), func.sum(offer.c.beds), func.min(offer.c.rent_fen))
     return (
@@ -288,42 +235,6 @@ def _counts_sql(shape: _Shape) -> Select[Any]:
         .join(offer, true())
         .group_by(house.c.village_code)
     )
-
-
-def _houses(shape: _Shape) -> Select[Any]:
-    return select(*_HOUSE, _FAR.label("far")).where(_inside(shape), safe_house_condition(_STARTS))
-
-
-def _houses_within(shape: _Shape) -> Select[Any]:
-    """Houses within a ``Reach``, each with the least distance that its ways to work are worth.
-
-    Each circle is one look into the index; a house in two of them counts from where it is quicker. As many
-    houses are put in order as lie within reach, however many the district has.
-    """
-    aheads = bindparam("aheads", type_=_FLOATS)
-    circle = _rows("circle", x=_CENTRE_XS, y=_CENTRE_YS, reach=_REACHES, ahead=aheads)
-    centre = func.point(circle.c.x, circle.c.y)
-    usable = and_(_in_villages(shape), safe_house_condition(_STARTS))
-    in_circle = (
-        select(*_HOUSE, (House.place.op("<->")(centre) + circle.c.ahead).label("far"))
-        .join_from(circle, House, _stands_in(func.circle(centre, circle.c.reach)))
-        .where(_by_circle(), usable)
-    )
-    village = _rows("routed_village", code=_ROUTED_WITHIN, far=bindparam("routed_fars", type_=_FLOATS))
-    in_village = (
-        select(*_HOUSE, village.c.far)
-        .join_from(village, House, House.village_code == village.c.code)
-        .where(~_PINNED, usable)
-    )
-    reached = union_all(in_circle, in_village).subquery("reached")
-    *columns, far = reached.c
-    return select(*columns, func.min(far).label("far")).group_by(*columns)
-
-
-def _near_houses(shape: _Shape) -> Subquery:
-    """Safe houses of the area, the nearest or the quickest first."""
-    houses = _houses_within(shape) if shape.within else _houses(shape)
-    return houses.order_by(text("far")).offset(literal_column("0")).subquery("near_house")
 
 
 def _offers_of(house: Subquery, shape: _Shape) -> LateralFromClause:
@@ -349,42 +260,6 @@ def _nearest_first(house: Subquery, offer: LateralFromClause, *columns: ColumnEl
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
     )
-
-
-def _inside(shape: _Shape) -> ColumnElement[bool]:
-    conditions = [_in_villages(shape)]
-    if shape.circle:
-        conditions.append(_stands_in(func.circle(_NEAR, bindparam("reach"))))
-    if shape.within:
-        circle = _rows("circle", x=_CENTRE_XS, y=_CENTRE_YS, reach=_REACHES)
-        held = _stands_in(func.circle(func.point(circle.c.x, circle.c.y), circle.c.reach))
-        conditions.append(
-            or_(
-                and_(_by_circle(), select(literal_column("1")).select_from(circle).where(held).exists()),
-                and_(~_PINNED, House.village_code == any_(_ROUTED_WITHIN)),
-            )
-        )
-    return and_(*conditions)
-
-
-def _rows(name: str, **columns: BindParameter[Any]) -> TableValuedAlias:
-    """Lists of one length as a table."""
-    return func.unnest(*columns.values()).table_valued(*columns, name=name).render_derived()
-
-
-def _in_villages(shape: _Shape) -> ColumnElement[bool]:
-    if not shape.villages:
-        return true()
-    return House.village_code == any_(bindparam("village_codes", type_=ARRAY(Text)))
-
-
-def _by_circle() -> ColumnElement[bool]:
-    """Whether a house counts by where it stands, not by what is known of its village."""
-    return or_(_PINNED, House.village_code != all_(bindparam("routed", type_=ARRAY(Text))))
-
-
-def _stands_in(circle: ColumnElement[Any]) -> ColumnElement[bool]:
-    return House.place.op("<@", is_comparison=True)(circle)
 
 
 def _takeable(shape: _Shape) -> list[ColumnElement[bool] | TextClause]:
