@@ -1,7 +1,8 @@
 """«Within 15 minutes by e-bike of gate 2»: which rooms, in which order, said how, and refused how."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
+from html import unescape
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -10,8 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from qiantang_nest.bookings.models import HoldRoom
+from qiantang_nest.bookings.models import Demand, HoldRoom
 from qiantang_nest.bookings.queries.commute import minutes_of_houses
+from qiantang_nest.bookings.queries.planning import question_of, rooms_for
 from qiantang_nest.bookings.queries.rooms import count_by_village, find_rooms
 from qiantang_nest.bookings.rules import Area, Wants, area_within
 from qiantang_nest.core.db import db
@@ -163,6 +165,17 @@ def test_the_figures_of_the_district_count(client: FlaskClient, gate: Worksite) 
     assert "×1.5、每小时 12 公里" in shown
 
 
+def test_figures_to_come_count_for_who_moves_in_when_they_do(client: FlaskClient, gate: Worksite) -> None:
+    listed("甲", **away(2790))
+    first = TODAY + timedelta(days=30)
+    slower = {"detour": 1.5, "walk_kmh": 4, "ebike_kmh": 12, "shuttle_kmh": 25}
+    factories.add(CommuteSetting(**slower, basis="实测", effective_on=first))
+    asked = {"worksite": str(gate.id), "within": "30", "unit": "ebike"}
+    before, then = first - timedelta(days=1), first + timedelta(days=90)
+    assert minutes_said(page(client, **asked, starts_on=str(before), last_on=str(then))) == [15]
+    assert minutes_said(page(client, **asked, starts_on=str(first), last_on=str(then))) == [21]
+
+
 def test_what_a_routing_service_told_counts_for_houses_without_a_pin(
     client: FlaskClient, gate: Worksite
 ) -> None:
@@ -257,6 +270,51 @@ def minutes_at(way: Any, room: Any) -> int:
     taken = way.from_house(room.village_code, room.place, pinned=room.pinned)
     assert taken is not None
     return int(taken.minutes)
+
+
+@pytest.mark.parametrize("mode", list(TravelMode))
+def test_plans_and_the_search_give_the_same_houses_the_same_minutes(
+    client: FlaskClient, employer: Enterprise, gate: Worksite, mode: TravelMode
+) -> None:
+    """Pinned and not, by the straight line and by the road, in the village told of and in the other."""
+    near = place(factories.make_village(VILLAGE), 400)
+    far = place(factories.make_village(NEIGHBOUR_VILLAGE), 9000)
+    stop = factories.make_stop(gate, name="西站", lat=far.lat, lon=far.lon, ride_minutes=7)
+    told(gate, far, 12)
+    told(gate, far, 14, mode="walk")
+    told(gate, far, 3, mode="walk", stop_id=stop.id)
+    listed("甲", VILLAGE, **away(700))
+    listed("乙", VILLAGE, lat=near.lat, lon=near.lon)
+    listed("丙", NEIGHBOUR_VILLAGE, **away(9300))
+    listed("丁", NEIGHBOUR_VILLAGE, lat=far.lat, lon=far.lon)
+    listed("戊", NEIGHBOUR_VILLAGE, **away(30_000))
+    starts_on, ends_on = date.fromisoformat(DATES["starts_on"]), date.fromisoformat("2027-06-01")
+    for most in (6, 12, 14, 120):
+        demand = factories.add(
+            Demand(
+                enterprise_id=employer.id,
+                worksite_id=gate.id,
+                travel_mode=mode.value,
+                max_minutes=most,
+                day_men=2,
+                starts_on=starts_on,
+                ends_on=ends_on,
+            )
+        )
+        db.session.refresh(demand)
+        offered, _more = rooms_for(question_of(demand), NOW)
+        planned = [(labels()[one.room.room_id], one.room.minutes) for one in offered]
+        values = {"worksite": str(gate.id), "within": str(most), "unit": mode.value}
+        if mode is TravelMode.SHUTTLE and most < 7:
+            assert planned == []
+            continue
+        shown = page(client, **values)
+        assert list(zip(found(shown), minutes_said(shown), strict=True)) == planned
+    assert len(planned) >= 2
+
+
+def labels() -> dict[int, str]:
+    return {room.id: room.label for room in db.session.scalars(select(Room))}
 
 
 def test_one_circle_round_the_gate_is_left_to_the_index_alone(db_session: Any) -> None:
@@ -359,12 +417,61 @@ def test_fewer_minutes_than_any_ride_are_refused_with_the_number_that_would_do(
     assert page(client, worksite=str(gate.id), unit="shuttle", within="18")
 
 
-def test_nothing_within_reach_says_what_to_do(client: FlaskClient, gate: Worksite) -> None:
-    place(factories.make_village(VILLAGE), 9000)
-    listed("甲", **away(9000))
-    shown = page(client, worksite=str(gate.id), unit="walk", within="5")
-    assert "把分钟数放宽一点，换一种走法，或者换一个地方算起。" in shown
-    assert "没有找到合适的空房" in shown
+@pytest.mark.parametrize("within", ["abc", "0", "999", "-5", "1.5", "１５", "9" * 40])
+@pytest.mark.parametrize("unit", list(TravelMode))
+def test_minutes_that_are_none_are_refused_at_their_field(
+    client: FlaskClient, gate: Worksite, within: str, unit: str
+) -> None:
+    shown = page(client, 422, worksite=str(gate.id), unit=unit, within=within)
+    assert 'id="within-error"' in shown
+    assert "不是整数" in shown or "1 到 120 之间" in shown
+
+
+def test_the_gate_of_another_firm_is_none(client: FlaskClient, gate: Worksite) -> None:
+    theirs = factories.make_worksite(factories.make_enterprise(), name="别人的门")
+    for worksite in (str(theirs.id), "abc", "9" * 30):
+        shown = page(client, 422, worksite=worksite, unit="ebike", within="15")
+        assert 'id="worksite-error"' in shown
+        assert "别人的门" not in shown
+
+
+def test_nothing_within_reach_says_what_would_do(client: FlaskClient, gate: Worksite) -> None:
+    place(factories.make_village(VILLAGE), 3000)
+    listed("甲", **away(2900))
+    asked = {"worksite": str(gate.id), "unit": "walk", "area": VILLAGE}
+    shown = page(client, **asked, within="5")
+    assert found(shown) == []
+    assert "5 分钟以内没有空房" in shown
+    assert "最快的一间在同一村，走路 48 分钟。把分钟数放宽到 48" in shown
+    link = re.search(r'href="([^"]*)">放宽到 48 分钟', shown)
+    assert link
+    wider = client.get(unescape(link[1])).get_data(as_text=True)
+    assert found(wider) == ["甲"]
+    assert minutes_said(wider) == [48]
+    assert "没有找到合适的空房" in page(client, **asked, within="5", max_rent="10"), "minutes would not help"
+
+
+def test_pages_go_on_within_the_minutes(client: FlaskClient, gate: Worksite) -> None:
+    for metres in range(101, 146):
+        listed("甲", **away(metres))
+    asked = {"worksite": str(gate.id), "unit": "ebike", "within": "3"}
+    shown = [page(client, **asked, page=str(number)) for number in (1, 2, 3, 4)]
+    assert [len(minutes_said(one)) for one in shown] == [20, 20, 5, 0]
+    links = [re.findall(r'href="/rooms/free/(\d+)"', one) for one in shown]
+    assert len({*links[0], *links[1], *links[2]}) == 45
+    assert "后面没有了" in shown[3]
+    assert "分钟以内没有空房" not in shown[3]
+    for one in shown[:3]:
+        assert '<input type="hidden" name="within" value="3">' in one
+
+
+def test_in_english(client: FlaskClient, gate: Worksite) -> None:
+    listed("甲", **away(500))
+    listed("乙", **away(5000))
+    client.set_cookie("locale", "en")
+    asked = {"worksite": str(gate.id), "unit": "ebike"}
+    assert "E-bike 3 min" in page(client, **asked, within="15")
+    assert "Allow 3 minutes" in page(client, **asked, within="2", area=VILLAGE)
 
 
 # --- a block ----------------------------------------------------------------------------------------------

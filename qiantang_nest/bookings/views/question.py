@@ -19,6 +19,7 @@ from qiantang_nest.bookings.rules import (
     Wants,
     area_within,
 )
+from qiantang_nest.bookings.rules.limits import MOST_MINUTES
 from qiantang_nest.core import clock
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.forms import SelectChoice
@@ -28,18 +29,19 @@ from qiantang_nest.core.web import actor_or_none
 from qiantang_nest.enterprises.models import Worksite
 from qiantang_nest.enterprises.queries import open_worksites, way_to_work
 from qiantang_nest.geography.models import Village
-from qiantang_nest.geography.queries import DISTRICT, villages_in
+from qiantang_nest.geography.queries import DISTRICT, commute_rule_on, villages_in
 from qiantang_nest.geography.rules import (
     Boarding,
+    CommuteRule,
     Crs,
     LatLon,
     TravelMode,
     WayToWork,
     flat_m,
+    geodesic_m,
     mode_label,
     parse_point,
 )
-from qiantang_nest.geography.views import commute_rule
 
 _MODES = frozenset(mode.value for mode in TravelMode)
 _VILLAGE_SPREAD_M = 3_000
@@ -63,6 +65,8 @@ class Question:
     way: WayToWork
     minutes: int | None
     """The most that the way may take, where that was asked for; else the area is told in kilometres."""
+    wider: Area | None
+    """The same within as many minutes as may be asked for, to say what would do where nothing is found."""
 
     @property
     def mode_word(self) -> str:
@@ -76,7 +80,7 @@ class Question:
 
     def metres_to(self, place: LatLon) -> float:
         """The straight distance from the gate."""
-        return flat_m(self.area.near, place)
+        return geodesic_m(self.area.near, place)
 
 
 def all_villages() -> Sequence[Village]:
@@ -137,12 +141,12 @@ def read_question(form: SearchForm) -> Question | None:
         form.refuse(form.place, error)
         return None
     try:
-        way = _way(form, near, worksite)
+        way = _way(form, near, worksite, commute_rule_on(form.period().starts_on))
     except InvalidValue as error:
         form.refuse(form.unit, error)
         return None
     _show_limit(form, chosen)
-    minutes = form.within.data if form.unit.data in _MODES else None
+    minutes, wider = form.within.data if form.unit.data in _MODES else None, None
     if minutes is None:
         area = Area(near, reach_m=_metres(form))
     elif minutes < way.least_minutes:
@@ -150,22 +154,25 @@ def read_question(form: SearchForm) -> Question | None:
         return None
     else:
         area = area_within(way, minutes)
+        wider = area_within(way, MOST_MINUTES, tuple(village.code for village in chosen))
     villages, inside = _villages_of(area, chosen or everywhere, way, minutes)
     codes = tuple(village.code for village in villages) if chosen else ()
     if chosen and not codes:  # chosen villages, all out of reach
         codes = (chosen[0].code,)
     area = replace(area, village_codes=codes)
-    return Question(area, form.wants(), form.period(), near_name, worksite, villages, inside, way, minutes)
+    return Question(
+        area, form.wants(), form.period(), near_name, worksite, villages, inside, way, minutes, wider
+    )
 
 
-def _way(form: SearchForm, near: LatLon, worksite: Worksite | None) -> WayToWork:
+def _way(form: SearchForm, near: LatLon, worksite: Worksite | None, rule: CommuteRule) -> WayToWork:
     """How people come to the gate; by e-bike where kilometres are asked for.
 
     Raises InvalidValue where no shuttle runs.
     """
     mode = TravelMode(form.unit.data) if form.unit.data in _MODES else TravelMode.EBIKE
     if worksite is not None:
-        way = way_to_work(worksite, mode, commute_rule())
+        way = way_to_work(worksite, mode, rule)
         if not way.boardings:
             raise InvalidValue(
                 _(
@@ -178,7 +185,7 @@ def _way(form: SearchForm, near: LatLon, worksite: Worksite | None) -> WayToWork
         raise InvalidValue(
             _("班车只开到厂区。请在“从哪个厂区算”里选一个厂区、清掉“或者从哪里算”，或者改按电动车、走路找。")
         )
-    return WayToWork(near, mode, commute_rule(), (Boarding(near),))
+    return WayToWork(near, mode, rule, (Boarding(near),))
 
 
 def _too_few(minutes: int, way: WayToWork) -> InvalidValue:

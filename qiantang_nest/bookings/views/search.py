@@ -109,6 +109,7 @@ def search() -> str | tuple[str, int]:
         offset=(page - 1) * ROOMS_A_PAGE,
     )
     around = _villages_around(question)
+    nothing = not rooms and page == 1
     return render_template(
         "bookings/search.html",
         form=form,
@@ -118,6 +119,7 @@ def search() -> str | tuple[str, int]:
         lines=[_room_line(question, room, picked) for room in rooms[:ROOMS_A_PAGE]],
         page=page,
         more=len(rooms) > ROOMS_A_PAGE and page < MOST_PAGES,
+        quickest=_quickest_room(question) if nothing else None,
         around=around,
         maps=_maps(question, around) if question.villages else None,
         picked=picked,
@@ -166,6 +168,22 @@ def _room_line(question: Question, room: FoundRoom, picked: list[int]) -> RoomLi
         name = village.name if village else ""
     way = question.way.from_house(room.village_code, room.place, pinned=room.pinned)
     return RoomLine(room, name, metres, way, room.id in picked)
+
+
+def _quickest_room(question: Question) -> RoomLine | None:
+    """The free room with the fewest minutes, where none has as few as were asked for."""
+    if question.wider is None:
+        return None
+    asked = days(question)
+    rooms = find_rooms(
+        question.wider,
+        question.wants,
+        starts_on=asked["starts_on"],
+        ends_on=asked["ends_on"],
+        now=clock.now(),
+        limit=1,
+    )
+    return _room_line(question, rooms[0], []) if rooms else None
 
 
 def _villages_around(question: Question) -> VillagesAround:
