@@ -385,6 +385,8 @@ def test_visitors_search_by_minutes_from_a_place(client: FlaskClient) -> None:
     shown = page(client, place=f"{GATE.lat}, {GATE.lon}", within="15", unit="ebike")
     assert found(shown) == ["甲"]
     assert "分钟，班车" not in shown, "a shuttle runs to a gate of one's own"
+    refused = page(client, 422, within="15", unit="shuttle")
+    assert "班车要企业登录以后，从自己的厂区算" in refused
 
 
 @pytest.mark.parametrize(
@@ -393,7 +395,7 @@ def test_visitors_search_by_minutes_from_a_place(client: FlaskClient) -> None:
         ({"unit": "shuttle", "within": "15"}, "二号门还没有登记班车站点", "unit"),
         ({"unit": "shuttle", "within": "15", "place": "同一村"}, "班车只开到厂区", "unit"),
         ({"unit": "shuttle", "within": "15", "worksite": ""}, "班车只开到厂区", "unit"),
-        ({"unit": "train", "within": "15"}, "unit-error", "unit"),
+        ({"unit": "train", "within": "15"}, "没有这种走法", "unit"),
         ({"unit": "ebike", "within": "一刻钟"}, "“一刻钟”不是整数", "within"),
         ({"unit": "ebike", "within": "0"}, "1 到 120 之间", "within"),
     ],
@@ -432,6 +434,7 @@ def test_the_gate_of_another_firm_is_none(client: FlaskClient, gate: Worksite) -
     for worksite in (str(theirs.id), "abc", "9" * 30):
         shown = page(client, 422, worksite=worksite, unit="ebike", within="15")
         assert 'id="worksite-error"' in shown
+        assert "这不是贵公司在用的厂区" in shown
         assert "别人的门" not in shown
 
 

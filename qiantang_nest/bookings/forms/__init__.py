@@ -70,6 +70,17 @@ class Between:
             raise ValidationError(str(self.message))
 
 
+class Offered:
+    """One of the field's choices, refused in words of its own; the field is not to check it as well."""
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+    def __call__(self, form: Any, field: Any) -> None:
+        if field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError(str(self.message))
+
+
 class DatesForm(BaseForm):
     """From when to when; the last day is one of them."""
 
@@ -105,12 +116,27 @@ class SearchForm(DatesForm):
     class Meta(BaseForm.Meta):
         csrf = False
 
-    worksite = SelectField(_l("从哪个厂区算"), [Optional()], choices=[], default="")
+    worksite = SelectField(
+        _l("从哪个厂区算"),
+        [Optional(), Offered(_l("这不是贵公司在用的厂区，请在列表里重新选一个。"))],
+        choices=[],
+        default="",
+        validate_choice=False,
+    )
     place = StringField(_l("或者从哪里算"), [Optional(), Length(max=60)])
     within = WholeNumberField(
         _l("最多多远"), [Optional(), Between(1, 120, _l("路程请写 1 到 120 之间的数。"))]
     )
-    unit = SelectField(_l("怎么走"), [Optional()], choices=_UNITS, default="km")
+    unit = SelectField(
+        _l("怎么走"),
+        [
+            Optional(),
+            Offered(_l("没有这种走法，请在列表里重新选一种。班车要企业登录以后，从自己的厂区算。")),
+        ],
+        choices=_UNITS,
+        default="km",
+        validate_choice=False,
+    )
     area = SelectField(_l("只看哪里"), [Optional()], choices=[], default="")
     beds = WholeNumberField(
         _l("每间至少几张床"), [Optional(), Between(1, 20, _l("床数请写 1 到 20 之间的数。"))]
