@@ -63,6 +63,11 @@ WORKSITES = (
     "SELECT id, name, lat, lon FROM worksite WHERE enterprise_id = %(enterprise)s AND closed_at IS NULL"
 )
 
+COMMUTE_RULE = """
+SELECT detour, walk_kmh, ebike_kmh, shuttle_kmh FROM commute_setting
+WHERE effective_on <= %(day)s ORDER BY effective_on DESC LIMIT 1
+"""
+
 LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest(%(keys)s::bigint[]) AS k"
 
 TAKE = f"""

@@ -1,15 +1,15 @@
 """Rooms that can be taken: the search's list, its counts per village, and the candidates of a hold.
 
-The shape of the SQL decides the cost (measured on 41,000 rooms): houses come nearest first out of the GiST
-index inside a subquery that keeps its order, the offers of each are looked up from there in a second one, and
-the limit stops it all, so the list costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner
-does not tear apart: as one join of six tables it took longer to plan than to run, and a plan kept for any
-value read every listing of the district (230 ms for a hold). Counts look at every room of a village (2 ms
-each), so they stand apart and the caller asks for a few villages at a time.
+The shape of the SQL decides the cost (measured on 41,000 rooms): houses come in their order (``houses``),
+the offers of each are looked up from there in a second subquery, and the limit stops it all, so the list
+costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner does not tear apart: as one join of
+six tables it took longer to plan than to run, and a plan kept for any value read every listing of the
+district (230 ms for a hold). Counts look at every room of a village (2 ms each), so they stand apart and the
+caller asks for a few villages at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Self
@@ -25,7 +25,6 @@ from sqlalchemy import (
     Subquery,
     Text,
     TextClause,
-    and_,
     any_,
     bindparam,
     func,
@@ -36,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from qiantang_nest.bookings.queries.houses import FAR, AreaShape, area_values, houses_inside, near_houses
 from qiantang_nest.bookings.rules import Area, FreeRoom, Wants
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.rules import LatLon
@@ -58,6 +58,8 @@ class FoundRoom:
     rent_fen: int
     direct: bool
     place: LatLon
+    pinned: bool
+    """Whether ``place`` is the house's own; else it is its village's."""
     photo: str | None
 
 
@@ -98,6 +100,7 @@ def find_rooms(
             rent_fen=row.rent_fen,
             direct=row.direct,
             place=LatLon(row.lat, row.lon),
+            pinned=row.pinned,
             photo=row.photo,
         )
         for row in rows
@@ -134,7 +137,7 @@ def count_by_village(
     now: datetime,
 ) -> dict[str, VillageCount]:
     """Free rooms of each of the villages inside the area; villages without any are absent."""
-    area = Area(area.near, tuple(village_codes), area.reach_m)
+    area = replace(area, village_codes=tuple(village_codes))
     rows = db.session.execute(
         _counts_sql(_Shape.of(area, wants)), _values(area, wants, starts_on, ends_on, now)
     )
@@ -148,39 +151,23 @@ def count_by_village(
 class _Shape:
     """Which conditions a question has; their values are bound."""
 
-    villages: bool
-    circle: bool
-    rent: bool
-    features: bool
+    area: AreaShape
+    rent: bool = False
+    features: bool = False
 
     @classmethod
     def of(cls, area: Area, wants: Wants) -> Self:
-        return cls(
-            villages=bool(area.village_codes),
-            circle=area.reach_m is not None,
-            rent=wants.max_rent_fen is not None,
-            features=bool(wants.features),
-        )
+        return cls(AreaShape.of(area), rent=wants.max_rent_fen is not None, features=bool(wants.features))
 
-
-_ANY_SHAPE = _Shape(villages=False, circle=False, rent=False, features=False)
-_SQUEEZE = 0.8635
-_METRES_PER_UNIT = 111_200
-"""``House.place`` is scaled so that one unit is as long in every direction."""
 
 _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
-_NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
-_FAR = House.place.op("<->")(_NEAR)
 
 
 def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datetime) -> dict[str, Any]:
     return {
         **free_values(starts_on, ends_on, now),
-        "near_x": area.near.lon * _SQUEEZE,
-        "near_y": area.near.lat,
-        "village_codes": list(area.village_codes),
-        "reach": (area.reach_m or 0) / _METRES_PER_UNIT,
+        **area_values(area),
         "beds_at_least": wants.beds_at_least,
         "max_rent_fen": wants.max_rent_fen,
         "features": list(wants.features),
@@ -189,7 +176,7 @@ def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datet
 
 @cache
 def _list_sql(shape: _Shape) -> Select[Any]:
-    house = _near_houses(shape)
+    house = near_houses(shape.area, safe_house_condition(_STARTS))
     offer = _offers_of(house, shape)
     photo = (
         select(Photo.media_name)
@@ -202,13 +189,14 @@ def _list_sql(shape: _Shape) -> Select[Any]:
         house,
         offer,
         *(offer.c.id, offer.c.village_code, offer.c.label, offer.c.floor, offer.c.usable_m2, offer.c.beds),
-        *(offer.c.features, offer.c.rent_fen, offer.c.direct, house.c.lat, house.c.lon, photo.label("photo")),
+        *(offer.c.features, offer.c.rent_fen, offer.c.direct, house.c.lat, house.c.lon, house.c.pinned),
+        photo.label("photo"),
     )
 
 
 @cache
 def _candidates_sql(shape: _Shape) -> Select[Any]:
-    house = _near_houses(shape)
+    house = near_houses(shape.area, safe_house_condition(_STARTS))
     offer = _offers_of(house, shape)
     return _nearest_first(
         house,
@@ -223,14 +211,14 @@ def _picked_sql() -> Select[Any]:
     return (
         select(
             *(Room.id, Room.house_id, House.owner_id, Room.village_code, Room.label, Room.beds),
-            *(Listing.id, Listing.rent_fen, Listing.direct, _FAR),
+            *(Listing.id, Listing.rent_fen, Listing.direct, FAR),
         )
         .join(House, House.id == Room.house_id)
         .join(Listing, Listing.room_id == Room.id)
         .where(
             Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))),
             safe_house_condition(_STARTS),
-            *_takeable(_ANY_SHAPE),
+            *_takeable(_Shape(AreaShape())),
         )
         .order_by(Room.id)
     )
@@ -238,7 +226,7 @@ def _picked_sql() -> Select[Any]:
 
 @cache
 def _counts_sql(shape: _Shape) -> Select[Any]:
-    house = _houses(shape).subquery("house_inside")
+    house = houses_inside(shape.area, safe_house_condition(_STARTS))
     offer = _offers_of(house, shape)
     counts: tuple[Any, ...] = (func.count(), func.sum(offer.c.beds), func.min(offer.c.rent_fen))
     return (
@@ -247,17 +235,6 @@ def _counts_sql(shape: _Shape) -> Select[Any]:
         .join(offer, true())
         .group_by(house.c.village_code)
     )
-
-
-def _houses(shape: _Shape) -> Select[Any]:
-    return select(
-        *(House.id, House.owner_id, House.village_code, House.lat, House.lon), _FAR.label("far")
-    ).where(_inside(shape), safe_house_condition(_STARTS))
-
-
-def _near_houses(shape: _Shape) -> Subquery:
-    """Safe houses of the area in the order of distance."""
-    return _houses(shape).order_by(_FAR).offset(literal_column("0")).subquery("near_house")
 
 
 def _offers_of(house: Subquery, shape: _Shape) -> LateralFromClause:
@@ -283,16 +260,6 @@ def _nearest_first(house: Subquery, offer: LateralFromClause, *columns: ColumnEl
         .limit(bindparam("limit", type_=Integer))
         .offset(bindparam("offset", type_=Integer))
     )
-
-
-def _inside(shape: _Shape) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [true()]
-    if shape.villages:
-        conditions.append(House.village_code == any_(bindparam("village_codes", type_=ARRAY(Text))))
-    if shape.circle:
-        circle = func.circle(_NEAR, bindparam("reach"))
-        conditions.append(House.place.op("<@", is_comparison=True)(circle))
-    return and_(*conditions)
 
 
 def _takeable(shape: _Shape) -> list[ColumnElement[bool] | TextClause]:
