@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -367,3 +368,10 @@ def test_pages_stay_within_ten_statements(client, query_log):
     query_log.clear()
     client.get("/roles")
     assert len([one for one in query_log if "SAVEPOINT" not in one]) <= 10
+
+
+def test_larger_type_leads_back_to_the_same_search(client, db_session):
+    asked = "/rooms?within=5&unit=km"
+    link = re.search(r'href="(/preferences/large-type/1[^"]*)"', client.get(asked).text)
+    assert link is not None
+    assert client.get(unescape(link[1])).location == asked
