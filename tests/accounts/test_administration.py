@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from qiantang_nest.accounts import services
 from qiantang_nest.accounts.models import RoleGrant, User, UserSession
+from qiantang_nest.accounts.queries import users_visible_to
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
@@ -367,3 +368,10 @@ def test_pages_stay_within_ten_statements(client, query_log):
     query_log.clear()
     client.get("/roles")
     assert len([one for one in query_log if "SAVEPOINT" not in one]) <= 10
+
+
+def test_accounts_are_the_two_administrators_business_alone(db_session):
+    make_user()
+    for role in Role:
+        seen = db.session.scalars(users_visible_to(make_actor(role, ""))).all()
+        assert bool(seen) == (role in (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)), role
