@@ -99,10 +99,11 @@ def create_app(settings: Settings) -> Flask:
 
     db.init_app(app)
     Migrate(app, db, directory=str(_root() / "migrations"), compare_type=True, compare_server_default=True)
+    # Before all that reads a request: its id, and how much of it is read at all.
+    web.register(app)
     CSRFProtect(app)
     Babel(app, locale_selector=accounts.select_locale)
     templating.register(app)
-    web.register(app)
     accounts.register(app, places=accounts.Places(name=_place_name, choices=_place_choices))
     navigation.register(app)
     for blueprint in BLUEPRINTS:

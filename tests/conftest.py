@@ -19,7 +19,7 @@ from qiantang_nest.app import create_app
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
-from tests import run_folder, socket_guard
+from tests import promises, run_folder, socket_guard
 from tests.factories import NOW
 from tests.run_folder import TestDatabase
 from tools.translations import compile_catalogues
@@ -103,20 +103,23 @@ def app(worker_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def db_session(app: Flask) -> Iterator[Any]:
+def db_session(app: Flask, request: pytest.FixtureRequest) -> Iterator[Any]:
     """`db.session` inside a transaction that is rolled back after the test.
 
     Code under test may commit and roll back freely: it ends savepoints only. An application context is open
     during the test; each request of `client` has its own, on the same connection, so commit before a request
-    and expire after it.
+    and expire after it. A test that wrote fails if it leaves something behind that must never be false.
     """
     with app.app_context():
         engine = db.engines[None]
         connection = engine.connect()
         outer = connection.begin()
         db.engines[None] = connection
+        writes = promises.Writes(connection)
         try:
             yield db.session
+            if not promises.breaks_on_purpose(request):
+                promises.assert_kept_after(writes)
         finally:
             db.session.remove()
             db.engines[None] = engine
@@ -156,10 +159,12 @@ def sign_in(client: FlaskClient, actor: Actor) -> FlaskClient:
 
 
 @pytest.fixture
-def fresh_database(template_database: str) -> Iterator[TestDatabase]:
+def fresh_database(template_database: str, request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
     """A migrated database of the test's own: commits are real. For races, migrations and servers."""
     with run_folder.cloned_database(f"fresh_{uuid.uuid4().hex}", template_database) as database:
         yield database
+        if not promises.breaks_on_purpose(request):
+            promises.assert_kept_in(database)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
+
 from qiantang_nest.accounts.models import RoleGrant, User
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.bookings.models import Booking, BookingLease, Hold, HoldRoom
@@ -17,7 +19,15 @@ from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Enterprise, ShuttleStop, Worker, Worksite
 from qiantang_nest.geography.models import Street, Village
 from qiantang_nest.housing.models import House, HouseDocument, Inspection, Listing, Owner, ProxyConsent, Room
-from qiantang_nest.occupancy.models import Handover, Lease, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.models import (
+    Handover,
+    Lease,
+    LeaseRoom,
+    LeaseWithdrawal,
+    Registration,
+    RoomClaim,
+    Stay,
+)
 from qiantang_nest.occupancy.rules import THINGS
 
 TODAY = date(2026, 11, 23)
@@ -327,11 +337,24 @@ def make_lease(
         )
     )
     add(BookingLease(booking_id=booking.id, lease_id=lease.id))
+    if state == "cancelled":
+        someone = make_user("撤回的人")
+        withdrawal = {"user_id": someone.id, "reason": "不来了", "withdrawn_at": NOW}
+        add(LeaseWithdrawal(lease_id=lease.id, side="lessee", **withdrawal))
     return lease
 
 
+def take_back_to_draft(lease: Lease) -> None:
+    """A signed lease as it was before: it waits for signatures, and its rooms are held until then."""
+    lease.state, lease.signed_on, lease.sign_until = "drafted", None, SIGN_UNTIL
+    claims = select(LeaseRoom.claim_id).where(LeaseRoom.lease_id == lease.id)
+    for claim in db.session.scalars(select(RoomClaim).where(RoomClaim.id.in_(claims))):
+        claim.state, claim.held_until = "held", SIGN_UNTIL
+    db.session.flush()
+
+
 def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: Any) -> Stay:
-    """A worker who moved in on the lease's first day and stays to its end."""
+    """A worker who moved in on the lease's first day and stays to its end; what had to be reported is."""
     values: dict[str, Any] = {
         "companion_key": (1 if worker.sex == "M" else 2) + (2 if worker.shift == "night" else 0),
         "starts_on": lease_room.starts_on,
@@ -339,7 +362,7 @@ def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: 
         "arrived_on": lease_room.starts_on,
         **fields,
     }
-    return add(
+    stay = add(
         Stay(
             worker_id=worker.id,
             enterprise_id=worker.enterprise_id,
@@ -350,6 +373,28 @@ def make_stay(worker: Worker, lease_room: LeaseRoom, bed_no: int = 1, **fields: 
             **values,
         )
     )
+    for kind, happened_on in (("arrival", stay.arrived_on), ("departure", stay.left_on)):
+        if happened_on is not None and not worker.is_local:
+            make_report(stay, kind, happened_on=happened_on, done_on=happened_on, reference="杭公 2026-1")
+    return stay
+
+
+def make_report(stay: Stay, kind: str = "arrival", **fields: Any) -> Registration:
+    """The report of an arrival or departure, still to be made: the one the stay came with, or a new one."""
+    found = db.session.scalars(select(Registration).filter_by(stay_id=stay.id, kind=kind)).one_or_none()
+    report = found or Registration(stay_id=stay.id, kind=kind)
+    happened_on = stay.starts_on if kind == "arrival" else stay.ends_on
+    values = {
+        "village_code": stay.village_code,
+        "happened_on": happened_on,
+        "due_on": fields.get("happened_on", happened_on) + timedelta(days=3),
+        "done_on": None,
+        "reference": "",
+        **fields,
+    }
+    for name, value in values.items():
+        setattr(report, name, value)
+    return add(report)
 
 
 def make_consent(owner: Owner, **fields: Any) -> ProxyConsent:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 from flask import Flask, g
@@ -10,12 +11,40 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from qiantang_nest.core.db import db, transaction
+from tests import factories as make
+from tests import promises
 from tests.conftest import QueryLog
 from tests.run_folder import TestDatabase
 from tests.socket_guard import OutsideRefusedError
 
 INSERT = text("INSERT INTO street (code, name, lon, lat) VALUES ('330114999', '试街道', 120.5, 30.3)")
 COUNT = text("SELECT count(*) FROM street WHERE code = '330114999'")
+
+
+@pytest.mark.breaks_invariants("shows that it is noticed")
+def test_what_must_never_be_false_is_looked_at_after_a_write(db_session: Any) -> None:
+    writes = promises.Writes(db_session.connection())
+    promises.assert_kept_after(writes)
+    make.make_lease(make.make_enterprise(), [make.make_room()])
+    promises.assert_kept_after(writes)
+    db_session.execute(text("UPDATE room_claim SET state = 'released'"))
+    with pytest.raises(pytest.fail.Exception, match="B6 a lease in force has let its rooms"):
+        promises.assert_kept_after(writes)
+    with pytest.raises(DBAPIError):
+        db_session.execute(text("SELECT 1/0"))
+    assert writes.refused()
+
+
+@pytest.mark.breaks_invariants("shows that it is noticed")
+def test_what_must_never_be_false_is_looked_at_in_a_fresh_database(
+    fresh_app: Flask, fresh_database: TestDatabase
+) -> None:
+    with fresh_app.app_context(), transaction():
+        make.make_lease(make.make_enterprise(), [make.make_room()])
+    promises.assert_kept_in(fresh_database)
+    fresh_database.sql("UPDATE room_claim SET state = 'released'")
+    with pytest.raises(pytest.fail.Exception, match="B6"):
+        promises.assert_kept_in(fresh_database)
 
 
 @pytest.mark.parametrize("turn", [1, 2])

@@ -211,8 +211,10 @@ class Permission(StrEnum):
     PAYMENT_CONFIRM = "billing.confirm_payment"
     ARREARS_READ = "billing.read_arrears"
     DEPOSIT_READ = "billing.read_deposit"
-    DEPOSIT_SETTLE = "billing.settle_deposit"
-    """Say what is kept of a deposit, answer it, record what went back."""
+    DEPOSIT_CLAIM = "billing.claim_deposit"
+    """For the household: say what is kept of a deposit, record what went back."""
+    DEPOSIT_REPLY = "billing.reply_deposit"
+    """For the employer: answer what the household wants to keep."""
     DEPOSIT_DECIDE = "billing.decide_deposit"
     """Settle a dispute about it."""
     # reports and geography
@@ -248,7 +250,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ROOM_CLOSE,
             P.BILL_READ,
             P.DEPOSIT_READ,
-            P.DEPOSIT_SETTLE,
+            P.DEPOSIT_CLAIM,
             P.RENT_READ,
             P.PAYMENT_RECORD,
             P.PAYMENT_CONFIRM,
@@ -274,7 +276,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.OWN_WORKER_REVEAL,
             P.BILL_READ,
             P.DEPOSIT_READ,
-            P.DEPOSIT_SETTLE,
+            P.DEPOSIT_REPLY,
             P.STATEMENT_READ,
             P.PAYMENT_RECORD,
             P.OCCUPANCY_READ,
@@ -319,7 +321,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.ROOM_CLOSE,
             P.BILL_READ,
             P.DEPOSIT_READ,
-            P.DEPOSIT_SETTLE,
+            P.DEPOSIT_CLAIM,
             P.DEPOSIT_DECIDE,
             P.VILLAGE_BILLS_READ,
             P.PAYMENT_RECORD,

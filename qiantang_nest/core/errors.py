@@ -4,7 +4,8 @@ A rule that can be broken has its own subclass, so that a view can catch exactly
 Whatever is not caught there is shown by the one handler in ``core.web``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -19,9 +20,26 @@ class DomainError(Exception):
 
 
 class InvalidValue(DomainError):
-    """A typed value is not what it should be; shown at its field."""
+    """A typed value is not what it should be; shown at its field.
+
+    ``field`` names it where one function takes several values, so that a form need not guess.
+    """
 
     status = 422
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@contextmanager
+def told_at(field: str) -> Iterator[None]:
+    """Let what is refused inside be told at ``field``."""
+    try:
+        yield
+    except InvalidValue as error:
+        error.field = error.field or field
+        raise
 
 
 class NotFound(DomainError):

@@ -10,7 +10,8 @@ from typing import Any
 from flask import current_app, request
 from flask_babel import get_locale
 from flask_wtf import FlaskForm
-from wtforms import DateField, Field, StringField
+from flask_wtf.form import _Auto
+from wtforms import DateField, Field, FieldList, FormField, StringField
 from wtforms.fields.choices import SelectChoice as SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
 from wtforms.i18n import messages_path
 from wtforms.validators import ValidationError
@@ -37,7 +38,7 @@ def clean_text(value: str) -> str:
 
 
 class BaseForm(FlaskForm):
-    """Text arrives cleaned; ``refuse`` shows a service's refusal at a field."""
+    """Text arrives cleaned; each field tells one thing at a time; ``refuse`` shows a service's refusal."""
 
     class Meta(FlaskForm.Meta):
         def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
@@ -54,14 +55,40 @@ class BaseForm(FlaskForm):
             spoken = get_locale() if "babel" in current_app.extensions else None
             return _wtforms_words(str(spoken))
 
-    def refuse(self, field: Field, error: DomainError) -> None:
-        """Put the sentence of a refusal at ``field``, so that the form is shown again as typed."""
-        field.errors = [*field.errors, str(error.message)]
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Forms are forms: Flask-WTF would read a JSON body as well, of whatever shape."""
+            if formdata is _Auto and not (request.form or request.files):
+                return None
+            return super().wrap_formdata(form, formdata)
 
-    def repeated_keys(self) -> list[str]:
-        """Names sent more than once though their field takes one value."""
-        single = {name for name, field in self._fields.items() if not isinstance(field.data, list | tuple)}
-        return [name for name in single if len(request.form.getlist(self._prefix + name)) > 1]
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Refuses a name sent twice, as nobody can say which was meant; a field tells its first error."""
+        if self._sent_twice():
+            self.form_errors.append(_("这张表里有一项交了两次，不知道算哪一次。请重新打开这一页再填。"))
+            return False
+        valid = bool(super().validate(extra_validators))
+        for field in self:
+            if not isinstance(field, FormField | FieldList):
+                field.errors = field.errors[:1]
+        return valid
+
+    def refuse(self, field: Field | None, error: DomainError) -> None:
+        """Put the sentence of a refusal where the form is shown again as typed.
+
+        That is the field the error names if the form has it, else ``field``, else the form as a whole.
+        """
+        named = self._fields.get(getattr(error, "field", None) or "", field)
+        if named is None:
+            self.form_errors.append(str(error.message))
+        else:
+            named.errors = [*named.errors, str(error.message)]
+
+    def _sent_twice(self) -> bool:
+        """Whether a name came more than once though its field takes one value."""
+        single = [name for name, field in self._fields.items() if not isinstance(field.data, list | tuple)]
+        return request.method == "POST" and any(
+            len(request.form.getlist(self._prefix + name)) > 1 for name in single
+        )
 
 
 @cache

@@ -6,7 +6,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -30,6 +30,7 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from qiantang_nest.core.access import public
@@ -51,6 +52,12 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(self), microphone=()",
 }
+
+
+class IdConverter(IntegerConverter):
+    """``<int:…>`` in an address: no more digits than an id can have, so that the rest is no page."""
+
+    regex = r"[0-9]{1,18}"
 
 
 def guard_static_file(headers: Headers, path: str, url: str) -> None:
@@ -141,10 +148,15 @@ def _page_url(page: int) -> str:
     return f"{request.path}?{urlencode(query, doseq=True)}"
 
 
+def ids_from(values: Iterable[str]) -> list[int]:
+    """The ids among form values; what cannot be one is left out."""
+    return [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]
+
+
 def number_from_query(name: str, default: int, low: int, high: int) -> int:
     """A whole number from the address, or the default if it is absent or odd."""
     value = request.args.get(name, "")
-    return min(max(int(value), low), high) if value.isascii() and value.isdigit() else default
+    return min(max(ids_from([value])[0], low), high) if ids_from([value]) else default
 
 
 def paginate(statement: Select[*tuple[Any, ...]], *, scalars: bool = True, per_page: int = 25) -> Page:
@@ -264,6 +276,14 @@ class JsonLines(logging.Formatter):
 def _begin() -> None:
     g.request_id = secrets.token_hex(8)
     g.started = time.perf_counter()
+    if request.mimetype != "multipart/form-data":
+        # The framework counts the text of a form only where it comes in parts.
+        request.max_content_length = current_app.config["MAX_FORM_MEMORY_SIZE"]
+    # No keyboard types a NUL, PostgreSQL takes none, and what stands in an address goes into many questions.
+    if "\x00" in request.path:
+        abort(404)
+    if any("\x00" in value for _name, value in request.args.items(multi=True)):
+        abort(400)
 
 
 def _finish(response: Response) -> Response:
@@ -318,6 +338,7 @@ def register(app: Flask) -> None:
         log.handlers[:] = [handler]
         log.setLevel(logging.INFO)
         log.propagate = False
+    app.url_map.converters["int"] = IdConverter
     app.before_request(_begin)
     app.after_request(_finish)
     app.register_error_handler(DomainError, _on_domain_error)

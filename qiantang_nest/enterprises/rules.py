@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.errors import InvalidValue, told_at
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import (
     IdKind,
@@ -76,30 +76,35 @@ def check_worker(
     16 (劳动法 art. 15).
     """
     kind = IdKind(id_kind)
-    number = check_document_number(kind, id_number, today=today)
-    clean_name = check_person_name(name)
+    with told_at("id_number"):
+        number = check_document_number(kind, id_number, today=today)
+    with told_at("name"):
+        clean_name = check_person_name(name)
+    with told_at("phone"):
+        mobile = check_mobile(phone) if phone.strip() else None
     if kind is IdKind.RESIDENT:
         read = id_sex(number)
         if sex and sex != read:
-            raise InvalidValue(_("填的性别和身份证号对不上，请核对其中一个"))
+            raise InvalidValue(_("填的性别和身份证号对不上，请核对其中一个"), field="sex")
         sex, born_on = read, id_birth_date(number)
     if sex not in (Sex.MALE, Sex.FEMALE):
-        raise InvalidValue(_("请选择男或女"))
+        raise InvalidValue(_("请选择男或女"), field="sex")
     if born_on is None:
-        raise InvalidValue(_("请填写出生日期"))
+        raise InvalidValue(_("请填写出生日期"), field="born_on")
     if born_on > today:
-        raise InvalidValue(_("出生日期 %(day)s 还没到，请核对", day=born_on.isoformat()))
+        raise InvalidValue(_("出生日期 %(day)s 还没到，请核对", day=born_on.isoformat()), field="born_on")
     if age_on(born_on, today) < WORKING_AGE:
         raise InvalidValue(_("未满 %(age)s 周岁，不能作为员工登记", age=WORKING_AGE))
-    couple = _couple_number(couple_id_number, today) if couple_id_number.strip() else None
-    if couple == number:
-        raise InvalidValue(_("配偶的身份证号不能是本人的"))
+    with told_at("couple_id_number"):
+        couple = _couple_number(couple_id_number, today) if couple_id_number.strip() else None
+        if couple == number:
+            raise InvalidValue(_("配偶的身份证号不能是本人的"))
     return WorkerRow(
         name=clean_name,
         sex=Sex(sex),
         id_kind=kind,
         id_number=number,
-        phone=check_mobile(phone) if phone.strip() else None,
+        phone=mobile,
         home_address=normalise(home_address)[:200],
         born_on=born_on,
         is_local=is_local,

@@ -7,6 +7,7 @@ from wtforms import Field, TextAreaField
 from wtforms.validators import InputRequired, Length
 from wtforms.widgets import TextInput
 
+from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.forms import BaseForm, DayField
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.text import normalise, shown
@@ -31,7 +32,10 @@ class FigureField(Field):
         self.data = None
         if not valuelist or not valuelist[0].strip():
             return
-        typed = normalise(valuelist[0])
+        try:
+            typed = normalise(valuelist[0])
+        except InvalidValue as error:
+            raise ValueError(str(error.message)) from error
         try:
             value = Decimal(typed)
         except InvalidOperation:

@@ -127,6 +127,18 @@ _PAIR = re.compile(
 _POINT_LABELS = re.compile(r"(北纬|东经|纬度|经度|坐标)[::]?")
 
 
+def check_degrees(text: str) -> str:
+    """One number of a place as typed, cleaned for ``parse_point``. Raises InvalidValue."""
+    cleaned = _cleaned(text)
+    if re.fullmatch(rf"{_NUMBER}°?[NE]?", cleaned) is None:
+        raise InvalidValue(_("“%(value)s”不是经度或纬度，请填一个数，例如 30.30015", value=shown(cleaned)))
+    return cleaned
+
+
+def _cleaned(text: str) -> str:
+    return _POINT_LABELS.sub("", normalise(text)).strip().upper().replace("、", ",")
+
+
 def parse_point(text: str, crs: Crs) -> LatLon:
     """Read two numbers typed or pasted from a map and return the place in WGS-84.
 
@@ -136,7 +148,7 @@ def parse_point(text: str, crs: Crs) -> LatLon:
     Raises:
         InvalidValue: not two numbers, out of range, or their order cannot be told.
     """
-    cleaned = _POINT_LABELS.sub("", normalise(text)).strip().upper().replace("、", ",")
+    cleaned = _cleaned(text)
     match = _PAIR.fullmatch(cleaned)
     if match is None:
         raise InvalidValue(

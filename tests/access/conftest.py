@@ -4,10 +4,12 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -22,7 +24,7 @@ from werkzeug.test import TestResponse
 from qiantang_nest.core import clock, media
 from qiantang_nest.core.db import db
 from qiantang_nest.core.workbook import Column, Table, write_workbook
-from tests import run_folder
+from tests import promises, run_folder
 from tests.access.world import World, build
 from tests.conftest import make_app
 from tests.factories import NOW
@@ -37,7 +39,7 @@ QUERIES = {
     "reports.occupancy_rooms": {"figure": "registered"},
 }
 """What an address needs beside its path to show a page at all; names of ids are those of the side."""
-_NOT_COMPARED = {"audit_event", "throttle", "user_session", "alembic_version", "occupancy_day"}
+_NOT_COMPARED = {"audit_event", "throttle", "user_session", "occupancy_day"}
 
 
 def matrix() -> list[dict[str, str]]:
@@ -46,15 +48,18 @@ def matrix() -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-@dataclass
+@dataclass(eq=False)
 class Site:
-    """The application over the world. Each request is undone after it was answered."""
+    """The application over the world. Each visit is undone when it ends."""
 
     app: Flask
     world: World
     connection: Connection
     cookies: dict[str, str]
     token: str
+    writes: promises.Writes
+    checksums: dict[str, str]
+    """table → a number of all its rows when nobody is there."""
 
     def rules(self) -> list[Rule]:
         return sorted(self.app.url_map.iter_rules(), key=lambda rule: (rule.endpoint, rule.rule))
@@ -70,46 +75,30 @@ class Site:
         adapter = self.app.url_map.bind("localhost")
         return adapter.build(endpoint, {**known, **query, **values})
 
-    def open(
-        self,
-        role: str,
-        method: str,
-        url: str,
-        data: Any = None,
-        *,
-        csrf: bool = True,
-        locale: str | None = None,
-        headers: Any = None,
-        keep: bool = False,
-    ) -> TestResponse:
-        """One request of a person; its writes are undone unless ``keep``."""
-        client: FlaskClient = self.app.test_client()
-        if role in self.cookies:
-            client.set_cookie("qiantang", self._cookie(role, url))
-        if locale:
-            client.set_cookie("locale", locale)
-        if method in UNSAFE:
-            data = MultiDict(data or {})
-            if csrf:
-                data.setdefault("csrf_token", self.token)
-                if role == "visitor":
-                    client.set_cookie("qiantang", self._sign({"csrf_token": SIGNED_TEXT}))
+    def open(self, role: str, method: str, url: str, data: Any = None, **options: Any) -> TestResponse:
+        """A visit of one request."""
+        with self.visit(role, url) as visit:
+            return visit.open(method, url, data, **options)
+
+    @contextmanager
+    def visit(self, role: str, url: str = "") -> Iterator["Visit"]:
+        """Requests of one person that build on each other; what they wrote is undone at the end."""
         point = self.connection.begin_nested()
+        self.writes.tables.clear()
+        client: FlaskClient = self.app.test_client()
+        client.set_cookie("qiantang", self._cookie(role, url))
         try:
-            return client.open(url, method=method, data=data, headers=headers, buffered=True)
+            yield Visit(self, role, client, self.checksums)
         finally:
             # A request may leave savepoints of its own open inside: they would pile up.
             while (inner := self.connection.get_nested_transaction()) not in (point, None):
                 inner.rollback()
-            if keep:
-                point.commit()
-            else:
-                point.rollback()
+            point.rollback()
 
     def _cookie(self, role: str, url: str) -> str:
         if "/import-village/" in url and role == "clerk":
             return self._sign({"_user_id": self.world.tokens[role], **self._upload()})
-        return self.cookies[role]
+        return self.cookies[role] if role in self.cookies else self._sign({})
 
     def _upload(self) -> dict[str, Any]:
         """A workbook that this clerk has just sent; a new one each time, since confirming takes it away."""
@@ -123,19 +112,86 @@ class Site:
         serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
         return str(serializer.dumps({"csrf_token": SIGNED_TEXT, "_fresh": True, **values}))
 
-    def checksum(self) -> dict[str, str]:
-        """table → a number of all its rows, but for those every request may write."""
-        tables = [table.name for table in db.metadata.sorted_tables if table.name not in _NOT_COMPARED]
-        statement = " UNION ALL ".join(
-            f"SELECT '{name}', coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} AS t"
-            for name in tables
-        )
-        return dict(self.connection.execute(text(statement)).all())
+
+@dataclass
+class Visit:
+    """One person with a browser."""
+
+    site: Site
+    role: str
+    client: FlaskClient
+    before: dict[str, str]
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        data: Any = None,
+        *,
+        csrf: bool = True,
+        locale: str | None = None,
+        headers: Any = None,
+    ) -> TestResponse:
+        """One request; an unsafe one carries the token of the pages. A file is (bytes, its name)."""
+        if locale:
+            self.client.set_cookie("locale", locale)
+        options: dict[str, Any] = {"headers": headers, "buffered": True}
+        if method in UNSAFE:
+            options |= _body(MultiDict(data or {}), self.site.token if csrf else None)
+        answer = self.client.open(url, method=method, **options)
+        promises.assert_kept_after(self.site.writes)
+        return answer
+
+    def start_here(self) -> None:
+        """From now on ``written`` and ``changed`` mean: since this moment."""
+        self.before = checksums(self.site.connection, self.before)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Requests that are undone by themselves, within the visit; the browser forgets them too."""
+        point, cookie = self.site.connection.begin_nested(), self.client.get_cookie("qiantang")
+        self.site.writes.tables.clear()
+        try:
+            yield
+        finally:
+            point.rollback()
+            self.client.set_cookie("qiantang", cookie.value if cookie else "")
+
+    def written(self) -> list[str]:
+        """Tables whose rows are not what they were before the visit."""
+        touched = self.site.writes.tables & self.before.keys()
+        now = checksums(self.site.connection, touched)
+        return sorted(table for table in touched if now[table] != self.before[table])
+
+    def changed(self) -> list[str]:
+        """The same without those that a refused request may write."""
+        return [table for table in self.written() if table not in _NOT_COMPARED]
+
+
+def _body(data: MultiDict[str, Any], token: str | None) -> dict[str, Any]:
+    """A form as a browser sends it: with files in parts, else as one line that may hold any bytes."""
+    if token:
+        data.setdefault("csrf_token", token)
+    pairs = list(data.items(multi=True))
+    if any(isinstance(value, tuple) for _name, value in pairs):
+        as_files = [(n, (io.BytesIO(v[0]), v[1]) if isinstance(v, tuple) else v) for n, v in pairs]
+        return {"data": MultiDict(as_files), "content_type": "multipart/form-data"}
+    line = urlencode(pairs, errors="surrogatepass")
+    return {"data": line, "content_type": "application/x-www-form-urlencoded"}
+
+
+def checksums(connection: Connection, tables: Iterable[str]) -> dict[str, str]:
+    """table → a number of all its rows."""
+    parts = [
+        f"SELECT '{name}', coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} AS t"
+        for name in sorted(tables)
+    ]
+    return dict(connection.execute(text(" UNION ALL ".join(parts))).all()) if parts else {}
 
 
 def sign_all(app: Flask, world: World) -> tuple[dict[str, str], str]:
     """Session cookies of all roles, and the token that fits them."""
-    site = Site(app, world, None, {}, "")  # type: ignore[arg-type]
+    site = Site(app, world, None, {}, "", None, {})  # type: ignore[arg-type]
     cookies = {role: site._sign({"_user_id": token}) for role, token in world.tokens.items()}
     serializer = URLSafeTimedSerializer(app.secret_key or "", salt="wtf-csrf-token")
     return cookies, str(serializer.dumps(SIGNED_TEXT))
@@ -157,7 +213,9 @@ def shared_site(template_database: str, tmp_path_factory: pytest.TempPathFactory
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             db.engines[None] = connection  # type: ignore[assignment]
         cookies, token = sign_all(app, world)
-        yield Site(app, world, connection, cookies, token)
+        promises.assert_kept(connection)
+        writes, numbers = promises.Writes(connection), checksums(connection, db.metadata.tables)
+        yield Site(app, world, connection, cookies, token, writes, numbers)
         outer.rollback()
         connection.close()
         with app.app_context():

@@ -1,7 +1,9 @@
 """The pages of the world as a browser reads them: parsed strictly, with their forms."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 from xml.etree.ElementTree import Element
 
@@ -9,6 +11,7 @@ import html5lib
 from werkzeug.exceptions import HTTPException
 
 from tests.access.conftest import Site, matrix
+from tests.access.world import ROLES
 
 NOT_PAGES = {"static", "core.style_page", "preferences.set_locale", "preferences.set_large_type"}
 TYPED = ("text", "search", "tel", "email", "number", "date", "password", "url", "")
@@ -16,12 +19,13 @@ TYPED = ("text", "search", "tel", "email", "number", "date", "password", "url", 
 
 @dataclass
 class Field:
-    """One named control: what it starts with, and what it may be."""
+    """One named control: what it starts with, what it may be, and whether pressing the button sends it."""
 
     name: str
     kind: str
     value: str
     options: list[str] = field(default_factory=list)
+    sent: bool = True
 
 
 @dataclass
@@ -29,13 +33,25 @@ class Form:
     """A form of a page, as a person who only presses the button would send it."""
 
     role: str
+    method: str
     page: str
     action: str
     endpoint: str
     fields: list[Field]
 
-    def values(self) -> list[tuple[str, str]]:
-        return [(one.name, one.value) for one in self.fields if one.name != "csrf_token"]
+    def values(self, typed: Mapping[str, Any] | None = None) -> list[tuple[str, Any]]:
+        """What is sent after something was typed into some fields: name → value, or a list of values."""
+        typed = typed or {}
+        left = [
+            (one.name, one.value)
+            for one in self.fields
+            if one.sent and not one.name.endswith("csrf_token") and one.name not in typed
+        ]
+        return left + [
+            (name, one)
+            for name, value in typed.items()
+            for one in (value if isinstance(value, list) else [value])
+        ]
 
     @property
     def typed(self) -> list[Field]:
@@ -50,6 +66,13 @@ def parse(text: str) -> Element:
     return tree
 
 
+def first_with(role: str, endpoints: Callable[[str], list[str]]) -> list[str]:
+    """Of a role's endpoints those that no earlier role has on pages of the same frame, phone or desk."""
+    earlier = [one for one in ROLES[: ROLES.index(role)] if one != "villager"]
+    had = {endpoint for one in earlier for endpoint in endpoints(one)}
+    return [endpoint for endpoint in endpoints(role) if endpoint not in had]
+
+
 def page_cells(role: str) -> list[str]:
     """The endpoints whose GET the role may open."""
     return [
@@ -59,13 +82,16 @@ def page_cells(role: str) -> list[str]:
     ]
 
 
-def pages(site: Site, role: str, locale: str | None = None) -> Iterator[tuple[str, str, str]]:
+@cache
+def pages(site: Site, role: str, locale: str | None = None) -> list[tuple[str, str, str]]:
     """(endpoint, address, text) of each HTML page a role may open."""
+    found = []
     for endpoint in page_cells(role):
         for address in addresses(site, role, endpoint):
             answer = site.open(role, "GET", address, locale=locale)
             if answer.status_code == 200 and answer.mimetype == "text/html":
-                yield endpoint, address, answer.text
+                found.append((endpoint, address, answer.text))
+    return found
 
 
 def addresses(site: Site, role: str, endpoint: str) -> list[str]:
@@ -84,28 +110,33 @@ def addresses(site: Site, role: str, endpoint: str) -> list[str]:
     return [site.url(role, endpoint)]
 
 
+@cache
 def forms(site: Site, role: str) -> list[Form]:
-    """Every form of a role's pages that is sent by POST, once an endpoint and set of fields."""
-    found: dict[tuple[str, tuple[str, ...]], Form] = {}
+    """Every form of a role's pages, once a method, endpoint and set of fields."""
+    found: dict[tuple[str, str, tuple[str, ...]], Form] = {}
     for _endpoint, address, text in pages(site, role):
-        for element in parse(text).iter("form"):
-            if element.get("method", "get").lower() == "post":
-                form = _form(site, role, address, element)
-                names = tuple(sorted({one.name for one in form.fields}))
-                found.setdefault((form.endpoint, names), form)
+        for form in forms_in(site, role, address, text):
+            names = tuple(sorted({one.name for one in form.fields}))
+            found.setdefault((form.method, form.endpoint, names), form)
     return list(found.values())
+
+
+def forms_in(site: Site, role: str, address: str, text: str) -> list[Form]:
+    """The forms of one page."""
+    return [_form(site, role, address, element) for element in parse(text).iter("form")]
 
 
 def _form(site: Site, role: str, address: str, element: Element) -> Form:
     action = urljoin(f"http://localhost{address}", element.get("action") or address)
     parts = urlsplit(action)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
+    method = element.get("method", "get").upper()
     adapter = site.app.url_map.bind("localhost")
     try:
-        endpoint, _values = adapter.match(parts.path, method="POST")
+        endpoint, _values = adapter.match(parts.path, method=method)
     except HTTPException:
         endpoint = f"no endpoint: {target}"
-    return Form(role, address, target, endpoint, list(_fields(element)))
+    return Form(role, method, address, target, endpoint, list(_fields(element)))
 
 
 def _fields(form: Element) -> Iterator[Field]:
@@ -122,7 +153,8 @@ def _fields(form: Element) -> Iterator[Field]:
             yield Field(name, "select", chosen[0].get("value", "") if chosen else "", values)
         elif element.tag == "input":
             kind = element.get("type", "text").lower()
-            if kind in ("radio", "checkbox") and element.get("checked") is None:
-                continue
-            if kind not in ("submit", "image", "button", "file"):
-                yield Field(name, kind, element.get("value", "on" if kind == "checkbox" else ""))
+            unticked = kind in ("radio", "checkbox") and element.get("checked") is None
+            sent = not unticked and kind not in ("submit", "image", "button", "file")
+            yield Field(name, kind, element.get("value", "on" if kind == "checkbox" else ""), sent=sent)
+        elif element.tag == "button" and element.get("type", "submit") == "submit":
+            yield Field(name, "submit", element.get("value", ""), sent=False)

@@ -80,7 +80,7 @@ def test_every_page_is_valid_and_named(site: Site, role: str) -> None:
 
 
 def test_every_form_leads_somewhere_and_every_post_has_a_form(site: Site) -> None:
-    every = [form for role in ROLES for form in forms(site, role)]
+    every = [form for role in ROLES for form in forms(site, role) if form.method == "POST"]
     lost = sorted({form.endpoint for form in every if form.endpoint.startswith("no endpoint")})
     assert not lost
     posted = {row["endpoint"] for row in matrix() if row["method"] in UNSAFE}

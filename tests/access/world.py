@@ -43,7 +43,7 @@ from qiantang_nest.housing.models import (
 )
 from qiantang_nest.notifications.models import Message
 from qiantang_nest.notifications.services import notify
-from qiantang_nest.occupancy.models import HandoverPhoto, Lease, LeaseRoom, Registration
+from qiantang_nest.occupancy.models import HandoverPhoto, Lease, LeaseRoom
 from qiantang_nest.occupancy.queries.worker_pages import tokens_of
 from qiantang_nest.occupancy.services.worker_links import give_links
 from tests import factories as make
@@ -450,7 +450,7 @@ def _waiting(enterprise: Any, house: House, side: Side, mark: Callable[[str], st
             enterprise_id=enterprise.id, day_men=9, starts_on=starts_on, ends_on=ends_on, note=mark("候补")
         )
     )
-    waiting = add(Waiting(demand_id=demand.id, least_beds=1, joined_at=NOW, joined_by=side.manager.user_id))
+    waiting = add(Waiting(demand_id=demand.id, least_beds=9, joined_at=NOW, joined_by=side.manager.user_id))
     listing = make.make_listing(make.make_room(house, label=f"{side.number}81"))
     hold = make.make_hold(
         enterprise, [listing], starts_on, ends_on, state="offered", waiting_id=waiting.id, demand_id=demand.id
@@ -477,8 +477,20 @@ def _sister(side: Side, house: House, mark: Callable[[str], str]) -> tuple[list[
 def _given_back(side: Side, enterprise: Any, house: House, mark: Callable[[str], str]) -> None:
     """A room that was given back, with cases about its deposit, and one of which a sheet waits for a yes."""
     rooms = [make.make_room(house, label=f"{side.number}4{n}") for n in (1, 2)]
-    make.make_lease(
+    lease = make.make_lease(
         enterprise, rooms, TODAY - timedelta(days=90), TODAY - timedelta(days=2), number=mark("退租")
+    )
+    issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
+    deposit = db.session.scalars(select(Bill).filter_by(lease_id=lease.id, kind="deposit")).one()
+    record_payment(
+        enterprise=enterprise,
+        owner=side.owner,
+        amount_fen=deposit.amount_fen,
+        paid_on=TODAY,
+        method="bank",
+        chosen_bill_ids=[deposit.id],
+        actor=side.villager,
+        now=NOW,
     )
     back, waiting = db.session.execute(
         select(LeaseRoom).where(LeaseRoom.room_id.in_([room.id for room in rooms])).order_by(LeaseRoom.id)
@@ -586,17 +598,8 @@ def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]
     planned = make.make_stay(worker(), third, starts_on=TODAY, arrived_on=None)
     unhoused = worker()
     side.texts["worker_id_number"] = unhoused.id_number
-    report = None
-    for stay in (present, other):
-        report = add(
-            Registration(
-                stay_id=stay.id,
-                village_code=side.village,
-                kind="arrival",
-                happened_on=stay.starts_on,
-                due_on=stay.starts_on + timedelta(days=3),
-            )
-        )
+    make.make_report(present)
+    report = make.make_report(other)
     give_links(stays=[present], actor=side.manager)
     side.ids |= {
         "token": tokens_of([present.worker_id])[present.worker_id],
@@ -605,7 +608,7 @@ def _stays(side: Side, enterprise: Any, lease: Lease, mark: Callable[[str], str]
         "worker_id": unhoused.id,
         "other_stay_id": other.id,
         "planned_stay_id": planned.id,
-        "registration_id": report.id if report else 0,
+        "registration_id": report.id,
         "lease_room_id": third.id,
     }
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from qiantang_nest.accounts import services
 from qiantang_nest.accounts.models import RoleGrant, User, UserSession
+from qiantang_nest.accounts.queries import users_visible_to
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
@@ -375,3 +376,10 @@ def test_larger_type_leads_back_to_the_same_search(client, db_session):
     link = re.search(r'href="(/preferences/large-type/1[^"]*)"', client.get(asked).text)
     assert link is not None
     assert client.get(unescape(link[1])).location == asked
+
+
+def test_accounts_are_the_two_administrators_business_alone(db_session):
+    make_user()
+    for role in Role:
+        seen = db.session.scalars(users_visible_to(make_actor(role, ""))).all()
+        assert bool(seen) == (role in (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)), role

@@ -27,6 +27,7 @@ def test_bill_run_says_what_it_did_and_does_it_once(fresh_app: Flask) -> None:
     assert "0 leases in 0 batches" in run(args=["bill-run", "--village", make.NEIGHBOUR_VILLAGE]).output
 
 
+@pytest.mark.breaks_invariants("shows that the command finds it")
 def test_check_invariants(fresh_app: Flask) -> None:
     runner = fresh_app.test_cli_runner()
     good = runner.invoke(args=["check-invariants"])

@@ -21,6 +21,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.identifiers import check_remark_code
 from qiantang_nest.core.money import split_largest_remainder
 from qiantang_nest.core.period import Period
+from qiantang_nest.ledger import services as ledger
 from qiantang_nest.ledger.queries import balance
 from qiantang_nest.occupancy.models import Lease, LeaseRoom
 from tests import factories as make
@@ -176,6 +177,7 @@ def test_a_voided_bill_is_issued_again_with_a_new_number() -> None:
     run_all(make.TODAY)
     second = bills_of(lease)[1]
     db.session.execute(text("UPDATE bill SET voided_at = now() WHERE id = :id"), {"id": second.id})
+    ledger.reverse(booked_on=make.TODAY, source="bill", source_ids=[second.id])
     assert run_all(make.TODAY).bills == 1
     again = [bill for bill in bills_of(lease) if bill.seq == 2]
     assert len({bill.number for bill in again}) == 2

@@ -162,7 +162,7 @@ def test_the_asker_withdraws(client: Any) -> None:
 
 def test_a_draft_is_not_changed(client: Any) -> None:
     one = let()
-    one.lease.state, one.lease.signed_on, one.lease.sign_until = "drafted", None, make.SIGN_UNTIL
+    make.take_back_to_draft(one.lease)
     sign_in(client, one.manager)
     answer = client.get(f"/leases/{one.lease.id}/end")
     assert answer.status_code == 409

@@ -14,6 +14,7 @@ from qiantang_nest.bookings.rules import REMIND_BEFORE, Times
 from qiantang_nest.bookings.services import hold_jobs
 from qiantang_nest.bookings.services.lengthen_hold import lengthen_hold
 from qiantang_nest.bookings.services.release_hold import release_rooms
+from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
 from qiantang_nest.core.errors import InvalidValue, WrongState
@@ -156,7 +157,7 @@ def test_an_employer_is_warned_once_before_the_end(cast: Cast) -> None:
 
 
 def test_the_sweep_marks_what_is_free_already(cast: Cast) -> None:
-    with transaction():
+    with clock.frozen_at(cast.hold.expires_at), transaction():
         assert hold_jobs.sweep_expired_holds(now=cast.hold.expires_at - timedelta(seconds=1)) == 0
         assert hold_jobs.sweep_expired_holds(now=cast.hold.expires_at) == 4
         assert hold_jobs.sweep_expired_holds(now=cast.hold.expires_at) == 0

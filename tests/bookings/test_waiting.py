@@ -15,6 +15,7 @@ from qiantang_nest.bookings.queries.waiting import beds_taken, place_in_queue
 from qiantang_nest.bookings.rules import DISTRICT_CENTRE, Area, Ask, OnRefusal, Times
 from qiantang_nest.bookings.services import waiting as services
 from qiantang_nest.bookings.services.hold_rooms import RoomsGone, hold_rooms
+from qiantang_nest.core import clock
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, lock_villages, transaction
 from qiantang_nest.core.errors import InvalidValue, WrongState
@@ -158,11 +159,12 @@ def test_an_offer_that_runs_out_goes_to_the_next_without_any_job(db_session: Any
     serve()
     assert place_in_queue(second.demand.id, NOW, TODAY) is not None
     assert serve(RUN_OUT - timedelta(seconds=1)) == 0
-    assert serve(RUN_OUT) == 1
-    assert rooms_of(offers(second)[0]) == [one.room_id]
-    assert place_in_queue(first.demand.id, RUN_OUT, TODAY) is None
-    again = services.join_waiting(demand=first.demand, least_beds=1, actor=first.actor, now=RUN_OUT)
-    assert place_in_queue(first.demand.id, RUN_OUT, TODAY) == (again, 2)
+    with clock.frozen_at(RUN_OUT):
+        assert serve(RUN_OUT) == 1
+        assert rooms_of(offers(second)[0]) == [one.room_id]
+        assert place_in_queue(first.demand.id, RUN_OUT, TODAY) is None
+        again = services.join_waiting(demand=first.demand, least_beds=1, actor=first.actor, now=RUN_OUT)
+        assert place_in_queue(first.demand.id, RUN_OUT, TODAY) == (again, 2)
 
 
 def test_a_room_that_was_refused_is_not_offered_in_the_same_turn_again(db_session: Any) -> None:

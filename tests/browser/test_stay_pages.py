@@ -21,6 +21,7 @@ from tests.factories import (
     make_lease,
     make_listing,
     make_owner,
+    make_report,
     make_room,
     make_stay,
     make_street_officer,
@@ -55,16 +56,7 @@ def village(live_server):
         for number in range(3):
             make_worker(enterprise, "MFM"[number])
         for kind, days in (("arrival", -9), ("departure", 0)):
-            add(
-                Registration(
-                    stay_id=present.id,
-                    village_code=present.village_code,
-                    kind=kind,
-                    happened_on=day + timedelta(days=days),
-                    due_on=day + timedelta(days=days + 3),
-                    reference="",
-                )
-            )
+            make_report(present, kind, happened_on=day + timedelta(days=days))
         free, closed = make_room(house), make_room(make_house(make_owner()))
         make_listing(free)
         claim = make_claim(closed, day, day + timedelta(days=5), "closed", reason="换热水器")

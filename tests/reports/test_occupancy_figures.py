@@ -34,6 +34,7 @@ from tests.factories import (
     make_lease,
     make_listing,
     make_owner,
+    make_report,
     make_room,
     make_stay,
     make_worker,
@@ -280,6 +281,7 @@ def _change_the_past(world: World, session) -> None:
         if s.arrived_on and (s.ends_on - s.starts_on).days > 3
     )
     stay.ends_on = stay.left_on = stay.starts_on + timedelta(days=2)
+    make_report(stay, "departure")
     listing = rng.choice(session.execute(select(Listing).where(Listing.state == "approved")).scalars().all())
     listing.state = "withdrawn"
     house = world.rooms[-1].house

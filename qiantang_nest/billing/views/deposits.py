@@ -3,7 +3,7 @@
 from flask import Response, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from qiantang_nest.accounts.rules import Permission, Role, may
+from qiantang_nest.accounts.rules import Permission, may
 from qiantang_nest.billing.forms import (
     METHOD_LABELS,
     CaseDecisionForm,
@@ -20,7 +20,7 @@ from qiantang_nest.billing.views.bills import layout
 from qiantang_nest.core import clock, media
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import DomainError, InvalidValue
+from qiantang_nest.core.errors import DomainError, InvalidValue, told_at
 from qiantang_nest.core.forms import BaseForm, given
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
@@ -62,8 +62,8 @@ def deposit(lease_room_id: int) -> str:
         lease=room.lease,
         deposit=found,
         live=found.sheet is not None and found.returned is None and found.held_fen > 0,
-        lessor=who.role in (Role.VILLAGER, Role.VILLAGE_CLERK),
-        may_reply=who.role == Role.EMPLOYER_MANAGER,
+        may_claim=may(who.role, Permission.DEPOSIT_CLAIM),
+        may_reply=may(who.role, Permission.DEPOSIT_REPLY),
         may_decide=may(who.role, Permission.DEPOSIT_DECIDE),
         kept_for=lambda case: kept_for(case, today),
         kind_label=lambda kind: case_kind_label(CaseKind(kind)),
@@ -97,7 +97,7 @@ def _done(room_id: int, words: str) -> WerkzeugResponse:
 
 
 @blueprint.route("/lease-rooms/<int:lease_room_id>/deposit/case", methods=["GET", "POST"])
-@requires(Permission.DEPOSIT_SETTLE)
+@requires(Permission.DEPOSIT_CLAIM)
 def open_deposit_case(lease_room_id: int) -> Answer:
     """The household wants to keep a sum."""
     room = _load_room(lease_room_id)
@@ -106,8 +106,9 @@ def open_deposit_case(lease_room_id: int) -> Answer:
     if form.validate_on_submit():
         stored: str | None = None
         try:
-            uploads = media.uploaded_bytes("evidence")
-            stored = media.store_document(uploads[0]) if uploads else None
+            with told_at("evidence"):
+                uploads = media.uploaded_bytes("evidence")
+                stored = media.store_document(uploads[0]) if uploads else None
             with transaction():
                 services.open_case(
                     lease_room=room,
@@ -125,14 +126,14 @@ def open_deposit_case(lease_room_id: int) -> Answer:
                 media.discard(stored)
             if not isinstance(error, InvalidValue | media.TooLarge):
                 raise
-            form.refuse(form.amount if stored is None else form.evidence, error)
+            form.refuse(form.evidence if isinstance(error, media.TooLarge) else form.amount, error)
             room = _load_room(lease_room_id)
     page = _step(room, _("从押金里扣一笔"), form, _("请企业答复"))
     return (page, 422) if form.errors else page
 
 
 @blueprint.route("/deposit-cases/<int:case_id>/reply", methods=["GET", "POST"])
-@requires(Permission.DEPOSIT_SETTLE)
+@requires(Permission.DEPOSIT_REPLY)
 def reply_deposit_case(case_id: int) -> Answer:
     """The employer agrees, or wants the village to settle it."""
     case = _load_case(case_id)
@@ -181,7 +182,7 @@ def decide_deposit_case(case_id: int) -> Answer:
 
 
 @blueprint.route("/lease-rooms/<int:lease_room_id>/deposit/return", methods=["GET", "POST"])
-@requires(Permission.DEPOSIT_SETTLE)
+@requires(Permission.DEPOSIT_CLAIM)
 def return_deposit(lease_room_id: int) -> Answer:
     """The rest went back."""
     room = _load_room(lease_room_id)

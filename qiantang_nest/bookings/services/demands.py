@@ -62,14 +62,15 @@ def check_wanted(wanted: Wanted, today: date) -> Wanted:
     check_period(wanted.period, today)
     people = sum(count * (2 if group is Group.COUPLE else 1) for group, count in wanted.heads.items())
     if people < 1:
-        raise InvalidValue(_("请至少写一个要住的人。"))
+        raise InvalidValue(_("请至少写一个要住的人。"), field="day_men")
     if people > MOST_HEADS:
         raise InvalidValue(
             _(
                 "一条需求最多 %(most)s 人，这里是 %(people)s 人。请按厂区或日期分成几条。",
                 most=MOST_HEADS,
                 people=people,
-            )
+            ),
+            field="day_men",
         )
     if wanted.ground_beds > people:
         raise InvalidValue(
@@ -77,7 +78,8 @@ def check_wanted(wanted: Wanted, today: date) -> Wanted:
                 "一楼的床 %(beds)s 张比要住的 %(people)s 人还多，请改少。",
                 beds=wanted.ground_beds,
                 people=people,
-            )
+            ),
+            field="ground_beds",
         )
     return wanted
 

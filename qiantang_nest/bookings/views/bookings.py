@@ -225,7 +225,10 @@ def add_rooms(booking_id: int) -> Response | str | tuple[str, int]:
                 flash(_("锁好了。户主答复以后预订，合同就加进这个预订里。"), "done")
                 return redirect(url_for("bookings.hold", hold_id=hold_id), 303)
             rooms = preview(ask, form.period(), now)
-        except (NotEnoughRooms, RoomsGone, DearerThanShown, RoomTaken, InvalidValue, KeyReused) as error:
+        except InvalidValue as error:
+            status = error.status
+            form.refuse(form.starts_on, error)
+        except (NotEnoughRooms, RoomsGone, DearerThanShown, RoomTaken, KeyReused) as error:
             status, problem = error.status, error.message
     form.shown_rent_fen.data = sum(room.rent_fen for room in rooms)
     form.shown_rent_fen.raw_data = None

@@ -105,10 +105,12 @@ def _offer_swap(form: SwapRoomForm, lease: Lease, facts: LeaseFacts) -> None:
     form.offer(facts, clock.today())
     room = next((one for one in facts.rooms if one.lease_room_id == form.room.data), None)
     day = form.first_on.data
-    sensible = room is not None and day is not None and clock.today() <= day < room.ends_on
-    form.offer_others(
-        rooms_to_swap_for(lease, day, room.ends_on, clock.now()) if sensible and room and day else []
-    )
+    if room is not None:
+        # A day that cannot be is refused at the day, not at the rooms that are free on it.
+        sensible = day if day and clock.today() <= day < room.ends_on else clock.today()
+        form.offer_others(rooms_to_swap_for(lease, sensible, room.ends_on, clock.now()))
+    else:
+        form.offer_others([])
 
 
 def _ask(

@@ -8,7 +8,7 @@ from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.crypto import lookup_hash
 from qiantang_nest.core.db import db, refuse_as
-from qiantang_nest.core.errors import InvalidValue
+from qiantang_nest.core.errors import InvalidValue, told_at
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.enterprises.models import Enterprise, Worker
 from qiantang_nest.enterprises.rules import WorkerRow
@@ -27,7 +27,7 @@ def add_worker(
     """
     same = _by_number(enterprise.id, [row.id_number]).get(_key(row.id_number))
     if worker is not None and same is not None and same.id != worker.id:
-        raise InvalidValue(_("本单位已经有这个证件号的员工，请在名单里找到他再改。"))
+        raise InvalidValue(_("本单位已经有这个证件号的员工，请在名单里找到他再改。"), field="id_number")
     if worker is not None and row.couple_id_number is None:
         _part(worker)
     worker = worker or same
@@ -37,7 +37,8 @@ def add_worker(
         db.session.add(worker)
     _fill(worker, row)
     db.session.flush()
-    _pair(enterprise.id, [(worker, row)])
+    with told_at("couple_id_number"):
+        _pair(enterprise.id, [(worker, row)])
     audit.record(
         actor=actor,
         action="enterprises.add_worker" if fresh else "enterprises.change_worker",

@@ -74,7 +74,7 @@ def verify(enterprise_id: int) -> Response | str:
 
 
 @blueprint.get("/enterprises")
-@requires(Permission.ENTERPRISE_VERIFY, Permission.ENTERPRISE_READ)
+@requires(Permission.ENTERPRISE_READ)
 def index() -> str:
     """Employers of the area: the district sees how many and which, nobody's name or number."""
     who = actor()

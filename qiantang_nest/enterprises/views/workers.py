@@ -54,7 +54,7 @@ def add_worker() -> Response | str:
                     enterprise=enterprise, row=form.row(clock.today()), actor=actor()
                 )
         except InvalidValue as error:
-            form.form_errors.append(str(error.message))
+            form.refuse(None, error)
         else:
             flash(_("%(name)s 加好了。", name=worker.name), "done")
             return redirect(url_for("enterprises.workers"), 303)
@@ -79,7 +79,7 @@ def change_worker(worker_id: int) -> Response | str:
                         worker=worker,
                     )
             except InvalidValue as error:
-                form.form_errors.append(str(error.message))
+                form.refuse(None, error)
             else:
                 flash(_("存好了。"), "done")
                 return redirect(url_for("enterprises.workers"), 303)

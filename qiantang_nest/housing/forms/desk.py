@@ -11,7 +11,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from qiantang_nest.core.forms import BaseForm, CheckedField, DayField
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.identifiers import check_phone
-from qiantang_nest.geography.rules import Crs
+from qiantang_nest.geography.rules import Crs, check_degrees
 from qiantang_nest.housing.forms.fields import AreaField, choices
 from qiantang_nest.housing.queries import HOUSE_STATES
 from qiantang_nest.housing.rules import (
@@ -153,8 +153,12 @@ class RoomForm(BaseForm):
 class PlaceForm(BaseForm):
     """Two numbers and which map they come from."""
 
-    latitude: Any = StringField(_l("纬度"), [InputRequired(_l("请写纬度，30 上下")), Length(max=30)])
-    longitude: Any = StringField(_l("经度"), [InputRequired(_l("请写经度，120 上下")), Length(max=30)])
+    latitude: Any = CheckedField(
+        _l("纬度"), [InputRequired(_l("请写纬度，30 上下")), Length(max=30)], checker=check_degrees
+    )
+    longitude: Any = CheckedField(
+        _l("经度"), [InputRequired(_l("请写经度，120 上下")), Length(max=30)], checker=check_degrees
+    )
     crs: Any = SelectField(_l("数字来自"), [InputRequired()], default=Crs.WGS84.value)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from wtforms import Field, SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
+from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.text import normalise, shown
 
@@ -52,15 +53,19 @@ class AreaField(Field):
 
 def parse_area(text: str) -> Decimal:
     """Square metres from what was typed. Raises ValueError with a sentence."""
-    cleaned = normalise(text)
+    try:
+        cleaned = normalise(text)
+    except InvalidValue as error:
+        raise ValueError(error.message) from error
     for unit in ("平方米", "平方", "平米", "平", "m2", "㎡"):
         cleaned = cleaned.removesuffix(unit).strip()
     try:
         value = Decimal(cleaned)
-    except InvalidOperation:
-        value = Decimal("NaN")
+        rounded = value.quantize(Decimal("0.1"))
+    except InvalidOperation:  # no number, or one with more digits than a Decimal rounds
+        value = rounded = Decimal("NaN")
     if not value.is_finite():
         raise ValueError(_("“%(value)s”不是面积，请写数字，例如 12.5", value=shown(cleaned)))
-    if value != value.quantize(Decimal("0.1")):
+    if value != rounded:
         raise ValueError(_("%(value)s 的小数太多，面积写到一位小数就行，例如 12.5", value=shown(cleaned)))
-    return value.quantize(Decimal("0.1"))
+    return rounded

@@ -105,7 +105,7 @@ def place_village(*, village: Village, point: LatLon, now: datetime, actor: Acto
 def _checked_features(features: Sequence[str]) -> list[str]:
     unknown = sorted(set(features) - set(FEATURES))
     if unknown:
-        raise InvalidValue(_("没有“%(value)s”这一样，请从列出的里面选。", value=unknown[0]))
+        raise InvalidValue(_("没有“%(value)s”这一样，请从列出的里面选。", value=unknown[0]), field="features")
     return [feature for feature in FEATURES if feature in features]
 
 
@@ -164,7 +164,8 @@ def add_room(
 def _check_floor(house: House, floor: int) -> None:
     if not 1 <= floor <= house.floors:
         raise InvalidValue(
-            _("这座房子有 %(floors)s 层，没有 %(floor)s 楼，请核对。", floors=house.floors, floor=floor)
+            _("这座房子有 %(floors)s 层，没有 %(floor)s 楼，请核对。", floors=house.floors, floor=floor),
+            field="floor",
         )
 
 

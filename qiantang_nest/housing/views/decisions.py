@@ -8,7 +8,7 @@ from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.db import db, transaction
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.core.web import actor, ids_from, paginate
 from qiantang_nest.housing import queries, services
 from qiantang_nest.housing.forms.offers import ReasonForm
 from qiantang_nest.housing.models import Listing
@@ -38,11 +38,9 @@ def listings_waiting() -> str:
 @requires(Permission.LISTING_DECIDE)
 def approve_listings() -> Response:
     """Approve the ticked ones that pass; those that lack something stay and are counted."""
-    wanted = [int(value) for value in request.form.getlist("listing") if value.isascii() and value.isdigit()]
+    wanted = ids_from(request.form.getlist("listing"))[:MOST_AT_ONCE]
     waiting = (
-        db.session.execute(queries.waiting_listings(actor()).where(Listing.id.in_(wanted[:MOST_AT_ONCE])))
-        .scalars()
-        .all()
+        db.session.execute(queries.waiting_listings(actor()).where(Listing.id.in_(wanted))).scalars().all()
     )
     today, now = clock.today(), clock.now()
     lacks = queries.lacks_of(waiting, today)

@@ -14,7 +14,7 @@ from qiantang_nest.core.identifiers import (
     check_corporate_account,
     check_personal_card,
 )
-from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.core.web import actor, ids_from, paginate
 from qiantang_nest.geography.queries import village_by_code
 from qiantang_nest.housing import queries, services
 from qiantang_nest.housing.forms.desk import (
@@ -225,10 +225,10 @@ def decide_link(link_id: int) -> Response | str | tuple[str, int]:
     person = queries.people_by_id([link.user_id])[link.user_id]
     form = ReasonForm()
     text = request.args.get("q", "").strip()[:40] or person.name
-    chosen = request.form.get("owner_id", "")
-    if request.method == "POST" and chosen.isascii() and chosen.isdigit():
+    chosen = ids_from(request.form.getlist("owner_id"))
+    if chosen:
         with transaction():
-            services.link_household(link=link, owner=load_owner(int(chosen)), now=clock.now(), actor=actor())
+            services.link_household(link=link, owner=load_owner(chosen[0]), now=clock.now(), actor=actor())
         flash(_("绑定好了，已经告诉%(name)s。", name=person.name), "done")
         return redirect(url_for("housing.links"), 303)
     if form.validate_on_submit():

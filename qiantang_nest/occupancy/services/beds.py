@@ -210,6 +210,11 @@ def renewed(stay: Stay, choice: BedChoice, moves_on: date) -> BedChoice:
 
 
 def check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date, actor: Actor) -> None:
+    if stay.arrived_on is not None and moves_on > today:
+        raise InvalidValue(
+            _("换床日期 %(day)s 还没有到，请填今天或以前，到那天再来办也行。", day=moves_on.isoformat()),
+            field="moves_on",
+        )
     gone = stay.arrived_on is not None and stay.ends_on <= moves_on
     if stay.cancelled_at is not None or stay.left_on is not None or gone:
         raise WrongState(
@@ -218,17 +223,14 @@ def check_movable(stay: Stay, choice: BedChoice, moves_on: date, today: date, ac
     same_bed = (choice.lease_room.id, choice.bed_no) == (stay.lease_room_id, stay.bed_no)
     if same_bed and choice.key == stay.companion_key:
         raise InvalidValue(_("选的还是原来那张床，请换一张。"))
-    if stay.arrived_on is not None and moves_on > today:
-        raise InvalidValue(
-            _("换床日期 %(day)s 还没有到，请填今天或以前，到那天再来办也行。", day=moves_on.isoformat())
-        )
     if stay.arrived_on is not None and moves_on < stay.starts_on:
         raise InvalidValue(
             _(
                 "%(day)s 早于入住日期 %(start)s，请改晚一点。",
                 day=moves_on.isoformat(),
                 start=stay.starts_on.isoformat(),
-            )
+            ),
+            field="moves_on",
         )
 
 

@@ -10,7 +10,7 @@ from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import DomainError
+from qiantang_nest.core.errors import DomainError, InvalidValue
 from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
@@ -35,7 +35,8 @@ def move_stay(stay_id: int) -> str | tuple[str, int] | Response:
     form = MoveForm()
     if not form.is_submitted():
         form.moves_on.data = found.starts_on if found.arrived_on is None else today
-    beds = _beds_for(found, who, form.moves_on.data or today, bed_queries.sleeper(found.worker).key)
+    day = _sensible_day(found, form.moves_on.data, today)
+    beds = _beds_for(found, who, day, bed_queries.sleeper(found.worker).key)
     form.bed.choices = [SelectChoice(value, label, optgroup=group) for value, label, group, _room in beds]
     if form.validate_on_submit():
         lease_room = next(room for value, _label, _group, room in beds if value == form.bed.data)
@@ -72,7 +73,7 @@ def change_shift(stay_id: int) -> str | tuple[str, int] | Response:
         form.changes_on.data = found.starts_on if found.arrived_on is None else today
     shift = Shift.DAY if found.worker.shift == Shift.NIGHT else Shift.NIGHT
     key = bed_queries.sleeper(found.worker, shift).key
-    beds = _beds_for(found, who, form.changes_on.data or today, key)
+    beds = _beds_for(found, who, _sensible_day(found, form.changes_on.data, today), key)
     form.bed.choices = [SelectChoice(value, label, optgroup=group) for value, label, group, _room in beds]
     if form.validate_on_submit():
         lease_room = next(room for value, _label, _group, room in beds if value == form.bed.data)
@@ -89,7 +90,8 @@ def change_shift(stay_id: int) -> str | tuple[str, int] | Response:
                 )
                 changed_id = changed.id
         except DomainError as error:
-            form.refuse(form.bed, error)
+            of_day = isinstance(error, InvalidValue) and error.field == "moves_on"
+            form.refuse(form.changes_on if of_day else form.bed, error)
             found = find_stay(stay_id)
         else:
             flash(_("换好了，从这天起是%(shift)s。", shift=shift_label(shift)), "done")
@@ -103,6 +105,11 @@ def change_shift(stay_id: int) -> str | tuple[str, int] | Response:
         before=shift_label(found.worker.shift),
     )
     return (body, 422) if form.is_submitted() else body
+
+
+def _sensible_day(stay: Stay, typed: date | None, today: date) -> date:
+    """The day if it can be: one that cannot is refused by itself, not at the beds that are free on it."""
+    return typed if typed and stay.starts_on <= typed <= today else today
 
 
 def _beds_for(stay: Stay, who: Actor, moves_on: date, key: int) -> list[tuple[str, str, str, LeaseRoom]]:

@@ -17,7 +17,7 @@ from qiantang_nest.core.errors import DomainError, NotFound
 from qiantang_nest.core.forms import given
 from qiantang_nest.core.i18n import _, ngettext
 from qiantang_nest.core.templating import link_to
-from qiantang_nest.core.web import actor
+from qiantang_nest.core.web import actor, ids_from
 from qiantang_nest.housing.models import House, Room
 from qiantang_nest.housing.queries import rooms_visible_to
 from qiantang_nest.occupancy.forms.registrations import CloseRoomForm
@@ -25,7 +25,7 @@ from qiantang_nest.occupancy.models import RoomClaim
 from qiantang_nest.occupancy.services import closing as services
 from qiantang_nest.occupancy.services.closing import RoomsTaken
 from qiantang_nest.occupancy.views import blueprint
-from qiantang_nest.occupancy.views.stays import ids_from, layout
+from qiantang_nest.occupancy.views.stays import layout
 
 MOST_AT_ONCE = 100
 _UNDO = "closed_just_now"
@@ -222,9 +222,10 @@ def _is_proxy(who: Actor) -> bool:
 def _day(name: str, default: date) -> date:
     """A day of the address, or the default for none or an odd one."""
     try:
-        return date.fromisoformat(request.args.get(name, ""))
+        day = date.fromisoformat(request.args.get(name, ""))
     except ValueError:
         return default
+    return day if 1900 <= day.year <= 2099 else default
 
 
 def _after(who: Actor, house_id: int | None = None) -> str:

@@ -10,7 +10,7 @@ from qiantang_nest.accounts.rules import Permission, Role, may
 from qiantang_nest.core import clock, media
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import InvalidValue, NotAllowed, WrongState
+from qiantang_nest.core.errors import InvalidValue, NotAllowed, WrongState, told_at
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.housing.queries import live_consent, people_by_id
@@ -66,7 +66,8 @@ def handover(lease_room_id: int, moment: str) -> WerkzeugResponse | str | tuple[
     stored: list[str] = []
     if form.validate():
         try:
-            stored = [media.store_photo(data).name for data in media.uploaded_bytes("photos")]
+            with told_at("photos"):
+                stored = [media.store_photo(data).name for data in media.uploaded_bytes("photos")]
             with transaction():
                 write_sheet(
                     lease_room=room,

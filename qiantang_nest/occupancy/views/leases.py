@@ -89,7 +89,7 @@ def leases() -> str:
             )
         case _:
             state = ""
-    wanted = request.args.get("q", "").strip()[:40].replace("\x00", "")
+    wanted = request.args.get("q", "").strip()[:40]
     if wanted:
         statement = statement.where(or_(Lease.number.icontains(wanted), Owner.name.icontains(wanted)))
     page = paginate(statement.order_by(sort_from_query(_SORTS, "-id"), Lease.id.desc()))

@@ -16,14 +16,14 @@ from qiantang_nest.core.access import public, requires
 from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import NotFound, TooMany
 from qiantang_nest.core.i18n import _
-from qiantang_nest.core.web import actor
+from qiantang_nest.core.web import actor, ids_from
 from qiantang_nest.housing.models import House
 from qiantang_nest.occupancy.models import Registration, Stay
 from qiantang_nest.occupancy.queries import worker_pages as queries
 from qiantang_nest.occupancy.queries.stays import called
 from qiantang_nest.occupancy.services import worker_links as services
 from qiantang_nest.occupancy.views import blueprint
-from qiantang_nest.occupancy.views.stays import find_stay, ids_from
+from qiantang_nest.occupancy.views.stays import find_stay
 
 MISSES, MISS_SECONDS = 20, 600
 OPENINGS, OPENING_SECONDS = 120, 600

@@ -15,7 +15,7 @@ from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import DomainError
 from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _, ngettext
-from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.core.web import actor, ids_from, paginate
 from qiantang_nest.core.workdays import calendar_known
 from qiantang_nest.occupancy.forms.registrations import RecordForm, RegistrationFilterForm
 from qiantang_nest.occupancy.models import Registration
@@ -27,7 +27,7 @@ from qiantang_nest.occupancy.queries.stays import Person
 from qiantang_nest.occupancy.services import registrations as services
 from qiantang_nest.occupancy.services.registrations import SHORT_STAY
 from qiantang_nest.occupancy.views import blueprint
-from qiantang_nest.occupancy.views.stays import ids_from, layout
+from qiantang_nest.occupancy.views.stays import layout
 
 MOST_AT_ONCE = 200
 

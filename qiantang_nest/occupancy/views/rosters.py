@@ -17,7 +17,7 @@ from qiantang_nest.core.errors import DomainError, InvalidValue, WrongState
 from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _, ngettext
 from qiantang_nest.core.identifiers import mask_document
-from qiantang_nest.core.web import actor, paginate_list
+from qiantang_nest.core.web import actor, ids_from, paginate_list
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.occupancy.forms.stays import AssignForm
 from qiantang_nest.occupancy.models import LeaseRoom
@@ -26,7 +26,7 @@ from qiantang_nest.occupancy.rules import unplaced_reason_label
 from qiantang_nest.occupancy.services.bed_checks import BedChoice
 from qiantang_nest.occupancy.services.carry_out import Come, Move, NotPossible, carry_out
 from qiantang_nest.occupancy.views import blueprint
-from qiantang_nest.occupancy.views.stays import MOST_AT_ONCE, ids_from, last_day_to_end
+from qiantang_nest.occupancy.views.stays import MOST_AT_ONCE, last_day_to_end
 
 
 @dataclass(frozen=True)

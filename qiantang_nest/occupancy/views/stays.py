@@ -13,10 +13,10 @@ from qiantang_nest.core import clock
 from qiantang_nest.core.access import requires
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
-from qiantang_nest.core.errors import DomainError, NotFound
+from qiantang_nest.core.errors import DomainError, InvalidValue, NotFound
 from qiantang_nest.core.forms import SelectChoice, given
 from qiantang_nest.core.i18n import _, ngettext
-from qiantang_nest.core.web import actor, paginate
+from qiantang_nest.core.web import actor, ids_from, paginate
 from qiantang_nest.enterprises.services import record_reveal
 from qiantang_nest.occupancy.forms.stays import (
     ArriveForm,
@@ -85,11 +85,6 @@ def find_stay(stay_id: int) -> Stay:
     if found is None:
         raise NotFound(_("没有找到这次住宿，或者它不归您管。"))
     return found
-
-
-def ids_from(values: Sequence[str]) -> list[int]:
-    """Whole numbers out of repeated form values; odd ones are left out."""
-    return [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]
 
 
 @blueprint.get("/stays")
@@ -199,7 +194,7 @@ def check_in() -> str | tuple[str, int] | Response:
                 with transaction():
                     services.check_in(stays=chosen, arrived_on=given(form.arrived_on), actor=who, today=today)
             except DomainError as error:
-                form.form_errors.append(str(error.message))
+                form.refuse(form.arrived_on if isinstance(error, InvalidValue) else None, error)
             else:
                 flash(
                     ngettext("办好了，%(num)s 人已入住。", "办好了，%(num)s 人已入住。", len(chosen)),

@@ -20,14 +20,14 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue, NotFound
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.text import normalise
-from qiantang_nest.core.web import Page, actor, number_from_query
+from qiantang_nest.core.web import Page, actor, ids_from, number_from_query
 from qiantang_nest.housing.models import Room
 from qiantang_nest.housing.queries import rooms_visible_to
 from qiantang_nest.housing.queries.notes import notes_of
 from qiantang_nest.occupancy.models import Stay
 from qiantang_nest.occupancy.queries.stays import StayState, stays_visible_to
 from qiantang_nest.occupancy.views.closing import closed_just_now
-from qiantang_nest.occupancy.views.stays import Row, ids_from, rows_of
+from qiantang_nest.occupancy.views.stays import Row, rows_of
 from qiantang_nest.reports.queries import board as queries
 from qiantang_nest.reports.queries.board import STATES, TODO, Board, Group, Place, Wanted
 from qiantang_nest.reports.rules.board import Look

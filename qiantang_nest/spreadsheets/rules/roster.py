@@ -255,7 +255,7 @@ def _read_bed(text: str) -> int | None:
     if not text:
         return None
     digits = text.removesuffix("号床").removesuffix("号")
-    if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 20):
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 3 and 1 <= int(digits) <= 20):
         raise InvalidValue(_("“%(value)s”不是床号，请填 1、2 这样的数字", value=text[:20]))
     return int(digits)
 
@@ -265,7 +265,8 @@ def read_day(text: str) -> date | None:
     if not text:
         return None
     compact = without_spaces(text)
-    found = day_of(int(compact) if compact.isascii() and compact.isdigit() else compact)
+    is_number = compact.isascii() and compact.isdigit() and len(compact) < 10
+    found = day_of(int(compact) if is_number else compact)
     if not 1900 <= found.year <= 2099:
         raise InvalidValue(_("%(value)s 太远了，请核对年份", value=text[:20]))
     return found
