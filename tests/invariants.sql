@@ -1,5 +1,6 @@
 -- What must never be false. Each check is one SELECT that returns the rows that break it.
--- Run by tests that write and by `flask check-invariants`.
+-- Run after every test that writes and by `flask check-invariants`; `:now` is the instant they are asked at
+-- (by hand: `psql -v now="now()"`).
 
 -- money ------------------------------------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ SELECT s.id, s.bed_no, r.beds, r.capacity
 FROM stay AS s
 JOIN room AS r ON r.id = s.room_id
 WHERE s.cancelled_at IS NULL AND s.left_on IS NULL
-  AND s.ends_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
+  AND s.ends_on > (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date
   AND s.bed_no > least(r.beds, r.capacity);
 
 -- name: B4 those who share a room on a day are of one sex or one couple
@@ -290,7 +291,7 @@ SELECT s.id, w.shift
 FROM stay AS s
 JOIN worker AS w ON w.id = s.worker_id
 WHERE s.cancelled_at IS NULL AND s.left_on IS NULL AND s.companion_key < 1000
-  AND s.ends_on > (now() AT TIME ZONE 'Asia/Shanghai')::date
+  AND s.ends_on > (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date
   AND (s.companion_key IN (3, 4)) <> (w.shift = 'night');
 
 -- name: S2 every arrival and departure of an outsider has its report
@@ -323,7 +324,7 @@ SELECT h.id AS hold_id, r.id AS hold_room_id
 FROM hold AS h
 JOIN hold_room AS r ON r.hold_id = h.id AND r.answer IN ('waiting', 'accepted')
 JOIN room_claim AS c ON c.id = r.claim_id
-WHERE h.state IN ('active', 'offered') AND h.expires_at > now()
+WHERE h.state IN ('active', 'offered') AND h.expires_at > CAST(:now AS timestamptz)
   AND (c.state, c.starts_on, c.ends_on, c.held_until, c.room_id)
       IS DISTINCT FROM ('held', h.starts_on, h.ends_on, h.expires_at, r.room_id);
 
@@ -349,12 +350,12 @@ SELECT l.id AS lease_id, lr.id AS lease_room_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE lr.ends_on > current_date
+WHERE lr.ends_on > (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date
   AND (c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on
        OR (l.state = 'signed' AND c.state <> 'leased')
-       OR (l.state = 'drafted' AND l.sign_until > now()
+       OR (l.state = 'drafted' AND l.sign_until > CAST(:now AS timestamptz)
            AND (c.state, c.held_until) IS DISTINCT FROM ('held', l.sign_until)))
-  AND (l.state = 'signed' OR (l.state = 'drafted' AND l.sign_until > now()));
+  AND (l.state = 'signed' OR (l.state = 'drafted' AND l.sign_until > CAST(:now AS timestamptz)));
 
 -- name: B6 a lease that came to nothing lets and holds nothing
 SELECT l.id AS lease_id, c.id AS claim_id
@@ -362,8 +363,8 @@ FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
 WHERE (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
-   OR (l.state = 'drafted' AND l.sign_until <= now()
-       AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > now())));
+   OR (l.state = 'drafted' AND l.sign_until <= CAST(:now AS timestamptz)
+       AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > CAST(:now AS timestamptz))));
 
 -- name: S1 a cancelled lease says who took it back, and no other does
 SELECT l.id AS lease_id

@@ -134,7 +134,7 @@ def test_a_sheet_is_agreed_by_both_and_ends_the_lease(db_session: Any) -> None:
     with pytest.raises(WrongState, match="不能再改"):
         one.write(one.manager, seen=1)
     assert rooms_work(one.manager, TODAY).sheets == 0
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_writing_anew_asks_the_first_again(db_session: Any) -> None:
@@ -190,7 +190,7 @@ def test_without_a_case_all_of_it_goes_back_once(db_session: Any) -> None:
     assert (made.paid_fen, made.deducted_fen) == (60_000, 0)
     with pytest.raises(WrongState, match="已经登记退过"):
         one.give_back(60_000)
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_an_agreed_and_a_decided_case_are_kept(db_session: Any) -> None:
@@ -210,7 +210,7 @@ def test_an_agreed_and_a_decided_case_are_kept(db_session: Any) -> None:
         decide_case(case=second, decided_fen=3_000, decision="各担一半", actor=clerk, now=NOW)
     made = one.give_back(51_000)
     assert (made.paid_fen, made.deducted_fen) == (51_000, 9_000)
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_silence_past_the_window_is_agreement(db_session: Any) -> None:
@@ -221,7 +221,7 @@ def test_silence_past_the_window_is_agreement(db_session: Any) -> None:
     with pytest.raises(WrongState):
         one.reply(case, one.manager, agrees=False, on=late)
     assert one.give_back(54_000, on=late).deducted_fen == 6_000
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_no_more_is_kept_than_is_held_and_not_before_the_sheet(db_session: Any) -> None:

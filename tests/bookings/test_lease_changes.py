@@ -134,7 +134,7 @@ def test_with_notice_the_lease_ends_at_once_and_the_bill_is_issued_anew(db_sessi
     assert all(stay.left_on is None for stay in one.stays)
     # The months billed by today run to 9 December: none of them is touched.
     assert one.standing() == {1: 120_000, 2: 120_000, 3: 120_000}
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
     assert issue_due_bills(lease=one.lease, today=date(2026, 12, 3), actor=SYSTEM).amount_fen == 2 * 27_097
 
 
@@ -152,7 +152,7 @@ def test_a_bill_past_the_new_end_is_voided_and_issued_for_the_days_that_stay(db_
     assert (new.starts_on, new.ends_on, new.due_on) == (old.starts_on, date(2026, 11, 30), old.due_on)
     payment = make.db.session.execute(select(Payment)).scalar_one()
     assert payment.unallocated_fen == 40_000
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_a_payment_is_taken_back_after_its_bill_was_voided(db_session: Any) -> None:
@@ -162,7 +162,7 @@ def test_a_payment_is_taken_back_after_its_bill_was_voided(db_session: Any) -> N
     with transaction():
         reverse_payment(payment=payment, reason="记错了", actor=one.villager, now=NOW)
     assert {bill.paid_fen for bill in one.bills()} == {0}
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_one_room_goes_back_and_the_other_stays(db_session: Any) -> None:
@@ -172,7 +172,7 @@ def test_one_room_goes_back_and_the_other_stays(db_session: Any) -> None:
     assert [room.ends_on for room in one.rooms] == [date(2026, 11, 30), ENDS]
     assert one.stays[1].ends_on == ENDS
     assert one.standing()[3] == 100_000
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
     free = make.make_claim(one.rooms[0].room, date(2026, 11, 30), ENDS, "held", held_until=NOW)
     assert free.id
 
@@ -185,7 +185,7 @@ def test_sooner_than_notice_waits_for_the_other_sides_yes(db_session: Any) -> No
         answer(one, change, one.manager)
     answer(one, change, one.villager)
     assert (change.state, one.lease.ends_on) == ("done", TODAY + timedelta(days=30))
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
     with pytest.raises(WrongState):
         answer(one, change, one.villager, yes=False, reason="不行")
 
@@ -231,7 +231,7 @@ def test_what_differs_from_the_page_is_not_made(db_session: Any) -> None:
         ask(one, wanted, digest=digest)
     assert one.lease.ends_on == ENDS
     ask(one, wanted)
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_nobody_is_left_in_a_room_that_ends(db_session: Any) -> None:
@@ -249,7 +249,7 @@ def test_a_plan_after_the_end_is_dropped(db_session: Any) -> None:
     assert [stay.fate for stay in effect.stays] == [Fate.CANCELLED]
     ask(one, one.wanted(ChangeKind.END, date(2026, 11, 29)))
     assert plan.cancelled_at == NOW
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_an_extension_takes_the_days_after_the_lessors_yes(db_session: Any) -> N
     assert {room.ends_on for room in one.rooms} == {end}
     assert {claim_of(room).ends_on for room in one.rooms} == {end}
     assert {stay.ends_on for stay in one.stays} == {end}
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
@@ -314,7 +314,7 @@ def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
     # Asked for only today: the days of grace count from now.
     assert new.due_on == date(2026, 11, 30)
     assert stay.ends_on == date(2027, 1, 1)
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_a_swap_moves_people_today_and_bills_follow(db_session: Any) -> None:
     assert (moved.arrived_on, moved.ends_on, moved.bed_no) == (TODAY, ENDS, 1)
     # 13 of 30 days in the old room, 17 in the new one, and the other room whole.
     assert one.standing()[3] == 26_000 + 39_667 + 60_000
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_a_swap_for_a_later_day_plans_the_move(db_session: Any) -> None:
@@ -413,7 +413,7 @@ def test_a_swap_for_a_later_day_plans_the_move(db_session: Any) -> None:
     ).scalar_one()
     assert (one.stays[0].ends_on, one.stays[0].left_on) == (day, None)
     assert (plan.starts_on, plan.arrived_on, plan.ends_on) == (day, None, ENDS)
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_the_deposit_goes_on_with_the_room_that_follows(db_session: Any) -> None:
@@ -485,7 +485,7 @@ def test_a_lease_goes_to_another_firm_with_its_people(db_session: Any) -> None:
     assert {stay.worker.name for stay in followers} == {stay.worker.name for stay in one.stays}
     bills = select(Bill.kind, Bill.amount_fen).where(Bill.lease_id == new.id).order_by(Bill.seq)
     assert [tuple(row) for row in make.db.session.execute(bills)] == [("deposit", 120_000), ("rent", 120_000)]
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_a_transfer_for_a_later_day_plans_the_people(db_session: Any) -> None:
@@ -496,7 +496,7 @@ def test_a_transfer_for_a_later_day_plans_the_people(db_session: Any) -> None:
         take_lease(change=change, actor=sister, now=NOW)
     answer(one, change, one.villager)
     assert {(stay.ends_on, stay.left_on) for stay in one.stays} == {(day, None)}
-    assert broken_invariants() == []
+    assert broken_invariants(make.db.session.connection(), now=NOW) == []
 
 
 def test_who_may_take_and_who_may_pass_on(db_session: Any) -> None:

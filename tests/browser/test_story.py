@@ -162,7 +162,7 @@ def test_a_district_from_nothing_to_rent_received(
     assert (after["空着可租"], after["已租"], after["人 / 床"]) == ("0", "12", "5 / 24")
     assert (after["出租率"], after["入住率"]) == ("100.0%", "20.8%")
     with live_server.app.app_context():
-        assert broken_invariants() == []
+        assert broken_invariants(factories.db.session.connection(), now=factories.NOW) == []
 
 
 def assert_served_without_place(villager: Villager, count: int) -> None:

@@ -380,7 +380,7 @@ def test_whatever_comes_the_rules_of_sleeping_hold(
             assert sexes == {"M": 1, "F": 1}
             assert there[0].worker.couple_with_id == there[1].worker_id
     assert len({stay.worker_id for stay in live}) == len(live)
-    assert broken_invariants() == []
+    assert broken_invariants(db.session.connection(), now=NOW) == []
     savepoint.rollback()
 
 

@@ -401,7 +401,7 @@ def test_a_whole_life_breaks_no_rule(employer: tuple[Actor, Enterprise]) -> None
         today=days[4] + timedelta(days=9),
         now=NOW,
     )
-    assert broken_invariants() == []
+    assert broken_invariants(db.session.connection(), now=NOW) == []
 
 
 def test_the_rules_as_sql_find_what_breaks_them(employer: tuple[Actor, Enterprise]) -> None:
@@ -415,5 +415,5 @@ def test_the_rules_as_sql_find_what_breaks_them(employer: tuple[Actor, Enterpris
     make_stay(make_worker(enterprise), second, 3, ends_on=date(2099, 1, 1))
     make_stay(make_worker(enterprise, "M"), third, 1)
     make_stay(make_worker(enterprise, "F"), third, 2, companion_key=1)
-    assert {one.name[:2] for one in broken_invariants()} == {"B2", "B4", "S2"}
-    assert sum(one.name.startswith("B4") for one in broken_invariants()) == 3
+    assert {one.name[:2] for one in broken_invariants(db.session.connection(), now=NOW)} == {"B2", "B4", "S2"}
+    assert sum(one.name.startswith("B4") for one in broken_invariants(db.session.connection(), now=NOW)) == 3

@@ -153,7 +153,7 @@ def test_two_changes_at_once_and_one_is_made(fresh_app: Flask) -> None:
     said = at_once(fresh_app, jobs)
     assert said == {"done": 1, "refused": 7}
     with fresh_app.app_context():
-        assert broken_invariants() == []
+        assert broken_invariants(db.session.connection(), now=NOW) == []
 
 
 def extension(scene: Scene) -> str:
@@ -172,7 +172,7 @@ def test_an_extension_and_a_rivals_hold_at_once(fresh_app: Flask, turn: int) -> 
     assert said in ({"extended": 1, "gone": 1}, {"refused": 1, "held": 1}), said
     with fresh_app.app_context():
         assert db.session.execute(OVERLAPS).scalar_one() == 0
-        assert broken_invariants() == []
+        assert broken_invariants(db.session.connection(), now=NOW) == []
 
 
 def test_without_guards_the_room_is_taken_twice(fresh_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
