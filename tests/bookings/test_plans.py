@@ -262,6 +262,23 @@ def test_from_the_form_to_a_booking_that_meets_the_demand(client: FlaskClient, a
     assert db.session.execute(select(Demand.state)).scalar_one() == "met"
 
 
+@pytest.mark.parametrize(("people", "met"), [(2, True), (4, False)])
+def test_a_plan_says_that_one_village_did_not_hold_all(
+    client: FlaskClient, at_now: None, people: int, met: bool
+) -> None:
+    """Two rooms in two villages hold four; two people fit into either."""
+    actor, enterprise = factories.make_employer()
+    listing()
+    factories.make_listing(factories.make_room(factories.make_house(factories.make_owner(NEIGHBOUR_VILLAGE))))
+    demand = make_demand(enterprise, day_men=people, same_village=True)
+    page = f"/demands/{demand.id}"
+    sign_in(client, actor)
+    assert post(client, f"{page}/plans", page).status_code == 303
+    shown = text_of(client.get(page))
+    assert "最好一个村" in shown
+    assert ("“最好一个村”没有做到，分在 2 个村" in shown) != met
+
+
 def test_plans_of_others_are_not_found(client: FlaskClient, at_now: None) -> None:
     actor, enterprise = factories.make_employer()
     listing()

@@ -173,7 +173,7 @@ def test_each_guard_alone_keeps_rooms_single(
     """The constraint alone never double-books (it only sells less well); nor does the lock alone."""
     with many_connections(fresh_app):
         actor, enterprise_id = sellable_rooms(50)
-        _remove(fresh_app, monkeypatch, lock=guard == "constraint", constraint=guard == "lock")
+        remove_guards(fresh_app, monkeypatch, lock=guard == "constraint", constraint=guard == "lock")
         ask = Ask(Area(NEAR, VILLAGES), Wants(), rooms=5)
         at_once(fresh_app, lambda _number: take(actor, enterprise_id, ask), clients=32)
         assert held_rooms()[2] == 0
@@ -184,7 +184,7 @@ def test_without_guards_rooms_are_sold_twice(fresh_app: Flask, monkeypatch: pyte
     """The negative control: were this green with guards off, the tests above would prove nothing."""
     with many_connections(fresh_app):
         actor, enterprise_id = sellable_rooms(50)
-        _remove(fresh_app, monkeypatch, lock=True, constraint=True)
+        remove_guards(fresh_app, monkeypatch, lock=True, constraint=True)
         ask = Ask(Area(NEAR, VILLAGES), Wants(), rooms=5)
         at_once(fresh_app, lambda _number: take(actor, enterprise_id, ask), clients=32)
         claims, _rooms, overlaps = held_rooms()
@@ -193,7 +193,7 @@ def test_without_guards_rooms_are_sold_twice(fresh_app: Flask, monkeypatch: pyte
     assert claims > 50
 
 
-def _remove(app: Flask, monkeypatch: pytest.MonkeyPatch, *, lock: bool, constraint: bool) -> None:
+def remove_guards(app: Flask, monkeypatch: pytest.MonkeyPatch, *, lock: bool, constraint: bool) -> None:
     """Take guards away, in this test's own database and process only."""
     if constraint:
         owner = create_engine(app.extensions["settings"].database_owner_url)
