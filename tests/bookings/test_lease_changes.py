@@ -23,6 +23,7 @@ from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, WrongState
 from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.core.period import Period
+from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, RoomTaken, Stay
 from tests import factories as make
 from tests.factories import NOW, TODAY
@@ -509,3 +510,57 @@ def test_who_may_take_and_who_may_pass_on(db_session: Any) -> None:
     change, sister = passed_on(one, TODAY)
     with pytest.raises(WrongState), transaction():
         withdraw_change(change=change, actor=sister, now=NOW)
+
+
+def test_couples_shifts_and_wishes_go_over_with_the_people(db_session: Any) -> None:
+    one = let(people=False)
+    firm = one.lease.enterprise
+    wife = make.make_worker(firm, "F", is_local=True, wish_group="三车间", ground_floor=True)
+    husband = make.make_worker(firm, is_local=True, couple_with_id=wife.id)
+    wife.couple_with_id = husband.id
+    night = make.make_worker(firm, is_local=True, shift="night", wish_group="夜班组")
+    key = 1000 + min(wife.id, husband.id)
+    for bed, worker in enumerate((wife, husband), start=1):
+        make.make_stay(worker, one.rooms[0], bed, companion_key=key)
+    make.make_stay(night, one.rooms[1], by_hand=True)
+    make.db.session.commit()
+    change, sister = passed_on(one, TODAY)
+    # Known there already, with a wish of the sister firm's own: that one stays.
+    known = make.make_worker(
+        make.db.session.get_one(Enterprise, sister.enterprise_id),
+        id_number=night.id_number,
+        wish_group="二楼",
+    )
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    stays = {
+        stay.worker.name: stay
+        for stay in make.db.session.execute(
+            select(Stay).where(Stay.enterprise_id == sister.enterprise_id)
+        ).scalars()
+    }
+    she, he, guard = (stays[worker.name] for worker in (wife, husband, known))
+    assert (she.worker.couple_with_id, he.worker.couple_with_id) == (he.worker_id, she.worker_id)
+    assert she.companion_key == he.companion_key == 1000 + min(she.worker_id, he.worker_id)
+    assert (she.worker.wish_group, she.worker.ground_floor) == ("三车间", True)
+    assert (guard.worker_id, guard.worker.shift, guard.worker.wish_group) == (known.id, "night", "二楼")
+    assert guard.by_hand
+    assert broken_invariants() == []
+
+
+def test_who_goes_over_without_a_partner_is_no_couple_there(db_session: Any) -> None:
+    one = let(people=False)
+    wife = make.make_worker(one.lease.enterprise, "F", is_local=True)
+    husband = make.make_worker(one.lease.enterprise, is_local=True, couple_with_id=wife.id)
+    wife.couple_with_id = husband.id
+    make.make_stay(wife, one.rooms[0], companion_key=1000 + wife.id)
+    change, sister = passed_on(one, TODAY)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    stay = make.db.session.execute(
+        select(Stay).where(Stay.enterprise_id == sister.enterprise_id)
+    ).scalar_one()
+    assert stay.worker.couple_with_id is None
+    assert broken_invariants() == []

@@ -6,6 +6,7 @@ change that calls it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -14,10 +15,12 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, lock_villages
 from qiantang_nest.core.errors import WrongState
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.identifiers import Sex
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.housing.models import Room
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, RoomTaken, Stay
 from qiantang_nest.occupancy.queries.lease_changes import taker_of
+from qiantang_nest.occupancy.rules import COUPLE_KEYS_FROM, companion_key, couple_id
 from qiantang_nest.occupancy.services import registrations
 from qiantang_nest.occupancy.services.claims import expire_stale_holds
 
@@ -227,51 +230,64 @@ def carry_over(
     return moved
 
 
+class Following(NamedTuple):
+    """Under which lease and as whose worker a stay goes on, and until when it was to."""
+
+    worker: Worker
+    lease_room: LeaseRoom
+    ends_on: date
+
+
 def follow_on(
-    *,
-    stay: Stay,
-    worker: Worker,
-    lease_room: LeaseRoom,
-    moves_on: date,
-    ends_on: date,
-    actor: Actor,
-    today: date,
-    now: datetime,
-) -> Stay:
-    """The same person in the same bed under another firm's lease from ``moves_on`` on.
+    *, stays: Mapping[Stay, Following], moves_on: date, actor: Actor, today: date, now: datetime
+) -> None:
+    """The same people in the same beds under another firm's lease from ``moves_on`` on.
 
     Who is there by today leaves the one firm and arrives with the other at once, with both reports; for a
-    later day a plan waits. A stay that only begins then or later is void and planned anew.
+    later day a plan waits. A stay that only begins then or later is void and planned anew. A couple's room is
+    the couple's there as well.
     """
-    starts_on = max(stay.starts_on, moves_on)
-    now_there = stay.arrived_on is not None and moves_on <= today
-    if stay.starts_on >= moves_on:
-        stay.cancelled_at = stay.cancelled_at or now
-        if stay.arrived_on is not None:
-            stay.ends_on = stay.left_on = stay.starts_on
-    else:
-        stay.ends_on = moves_on
-        stay.left_on = moves_on if now_there else None
+    first_days = {stay: max(stay.starts_on, moves_on) for stay in stays}
+    moving_now = {stay for stay in stays if stay.arrived_on is not None and moves_on <= today}
+    # All leave first: until then the one of a couple is in the other's way, whose key is another one there.
+    for stay in stays:
+        if stay.starts_on >= moves_on:
+            stay.cancelled_at = stay.cancelled_at or now
+            if stay.arrived_on is not None:
+                stay.ends_on = stay.left_on = stay.starts_on
+        else:
+            stay.ends_on = moves_on
+            stay.left_on = moves_on if stay in moving_now else None
     db.session.flush()
-    follower = Stay(
-        worker_id=worker.id,
-        enterprise_id=worker.enterprise_id,
-        village_code=lease_room.room.village_code,
-        room=lease_room.room,
-        lease_room=lease_room,
-        bed_no=stay.bed_no,
-        companion_key=stay.companion_key,
-        starts_on=starts_on,
-        ends_on=ends_on,
-        arrived_on=starts_on if now_there else None,
-    )
-    db.session.add(follower)
+    followers = {
+        stay: Stay(
+            worker_id=to.worker.id,
+            enterprise_id=to.worker.enterprise_id,
+            village_code=to.lease_room.room.village_code,
+            room=to.lease_room.room,
+            lease_room=to.lease_room,
+            bed_no=stay.bed_no,
+            companion_key=_key_under(to.worker, stay),
+            by_hand=stay.by_hand,
+            starts_on=first_days[stay],
+            ends_on=to.ends_on,
+            arrived_on=first_days[stay] if stay in moving_now else None,
+        )
+        for stay, to in stays.items()
+    }
+    db.session.add_all(followers.values())
     db.session.flush()
-    if now_there:
-        registrations.report_departures([stay], actor=actor)
-        registrations.report_arrivals([follower])
-    _record(follower, "occupancy.follow_on", actor, from_stay_id=stay.id)
-    return follower
+    registrations.report_departures([stay for stay in stays if stay in moving_now], actor=actor)
+    registrations.report_arrivals([followers[stay] for stay in stays if stay in moving_now])
+    for stay, follower in followers.items():
+        _record(follower, "occupancy.follow_on", actor, from_stay_id=stay.id)
+
+
+def _key_under(worker: Worker, stay: Stay) -> int:
+    """The key of a stay that goes on under the same person's row with another firm."""
+    if stay.companion_key < COUPLE_KEYS_FROM or worker.couple_with_id is None:
+        return stay.companion_key
+    return companion_key(Sex(worker.sex), couple_id(worker.id, worker.couple_with_id))
 
 
 def _change_bed(stay: Stay, lease_room: LeaseRoom, bed_no: int) -> None:

@@ -16,9 +16,15 @@ from qiantang_nest.core import audit, numbering
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.money import round_half_up
-from qiantang_nest.enterprises.services.workers import take_worker_over
+from qiantang_nest.enterprises.services.workers import take_workers_over
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
-from qiantang_nest.occupancy.services.lease_rooms import drop_plans, end_rooms, follow_on, join_room
+from qiantang_nest.occupancy.services.lease_rooms import (
+    Following,
+    drop_plans,
+    end_rooms,
+    follow_on,
+    join_room,
+)
 
 _TERMS = (
     "mode",
@@ -82,18 +88,21 @@ def transfer(
         )
         for room in rooms.values()
     }
-    for stay in stays.values():
-        worker = take_worker_over(worker=stay.worker, enterprise_id=new.enterprise_id, actor=actor)
-        follow_on(
-            stay=stay,
-            worker=worker,
-            lease_room=joined[stay.lease_room_id],
-            moves_on=wanted.day,
-            ends_on=ends[stay.id],
-            actor=actor,
-            today=today,
-            now=now,
-        )
+    workers = take_workers_over(
+        workers=list({stay.worker_id: stay.worker for stay in stays.values()}.values()),
+        enterprise_id=new.enterprise_id,
+        actor=actor,
+    )
+    follow_on(
+        stays={
+            stay: Following(workers[stay.worker_id], joined[stay.lease_room_id], ends[stay.id])
+            for stay in stays.values()
+        },
+        moves_on=wanted.day,
+        actor=actor,
+        today=today,
+        now=now,
+    )
     return new
 
 
