@@ -47,7 +47,9 @@ owed AS (
 arrived AS (
     SELECT enterprise_id, owner_id, sum(bank) AS bank, sum(credit) AS credit
     FROM (
-        SELECT enterprise_id, owner_id, amount_fen AS bank, unallocated_fen AS credit
+        -- By deposit nothing arrives: it is what was held that pays.
+        SELECT enterprise_id, owner_id, CASE WHEN method = 'deposit' THEN 0 ELSE amount_fen END AS bank,
+               unallocated_fen AS credit
         FROM payment
         WHERE state = 'confirmed'
         UNION ALL
@@ -194,7 +196,7 @@ HAVING sum(b.amount_fen) > l.deposit_fen;
 -- name: L12 what was kept and given back of a pair's deposits never exceeds what was paid of them
 SELECT r.enterprise_id, r.owner_id, r.gone_fen, b.paid_fen
 FROM (
-    SELECT enterprise_id, owner_id, sum(deducted_fen + paid_fen) AS gone_fen
+    SELECT enterprise_id, owner_id, sum(deducted_fen + rent_fen + paid_fen) AS gone_fen
     FROM deposit_return
     GROUP BY enterprise_id, owner_id
 ) AS r
@@ -213,7 +215,15 @@ LEFT JOIN (
     SELECT source_id, sum(amount_fen) AS net_fen FROM ledger_entry
     WHERE source = 'deposit_return' GROUP BY source_id
 ) AS e ON e.source_id = r.id
-WHERE coalesce(e.net_fen, 0) <> r.held_fen;
+WHERE coalesce(e.net_fen, 0) <> r.held_fen - r.rent_fen;
+
+-- name: L12 rent set off against a deposit is a payment of that sum and pair, and only a settled deposit sets off
+SELECT r.id AS deposit_return_id, p.id AS payment_id
+FROM deposit_return AS r
+FULL JOIN (SELECT * FROM payment WHERE method = 'deposit') AS p ON p.id = r.rent_payment_id
+WHERE (r.id IS NULL OR r.rent_fen > 0)
+  AND (r.rent_fen, r.enterprise_id, r.owner_id, 'confirmed')
+      IS DISTINCT FROM (p.amount_fen, p.enterprise_id, p.owner_id, p.state);
 
 -- name: L12 a deposit goes back after both agreed on the room, and keeps only what cases say
 SELECT r.id
@@ -222,10 +232,11 @@ LEFT JOIN handover AS h
   ON h.lease_room_id = r.lease_room_id AND h.moment = 'end'
  AND h.lessor_at IS NOT NULL AND h.lessee_at IS NOT NULL
 LEFT JOIN (
-    SELECT lease_room_id, sum(coalesce(decided_fen, amount_fen)) AS kept_fen
+    SELECT lease_room_id, sum(coalesce(decided_fen, amount_fen)) FILTER (WHERE kind <> 'rent') AS kept_fen,
+           sum(coalesce(decided_fen, amount_fen)) FILTER (WHERE kind = 'rent') AS rent_fen
     FROM deposit_case WHERE state <> 'withdrawn' GROUP BY lease_room_id
 ) AS c ON c.lease_room_id = r.lease_room_id
-WHERE h.id IS NULL OR r.deducted_fen > coalesce(c.kept_fen, 0);
+WHERE h.id IS NULL OR r.deducted_fen > coalesce(c.kept_fen, 0) OR r.rent_fen > coalesce(c.rent_fen, 0);
 
 -- name: L5 every bill of a pair and month has its remark code
 SELECT b.id, b.number

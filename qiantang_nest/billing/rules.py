@@ -546,10 +546,10 @@ REPLY_DAYS = 3
 class CaseKind(StrEnum):
     """The cases of the contract in which the deposit may be reduced; no other is allowed.
 
-    Its third, unpaid rent, is none here: the bill is open and stays it, so what is set off against it is
-    recorded as a payment.
+    Unpaid rent is set off: when the deposit is settled its open bills are paid by that part.
     """
 
+    RENT = "rent"
     UTILITIES = "utilities"
     DAMAGE = "damage"
 
@@ -557,6 +557,7 @@ class CaseKind(StrEnum):
 def case_kind_label(kind: CaseKind) -> str:
     """The words of the contract (clause 4)."""
     labels: dict[CaseKind, str] = {
+        CaseKind.RENT: _("欠着的租金"),
         CaseKind.UTILITIES: _("应付没付的水、电、燃气费"),
         CaseKind.DAMAGE: _("损坏房屋、设施的修理费"),
     }
