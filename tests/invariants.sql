@@ -90,7 +90,30 @@ SELECT l.id, l.bill_id
 FROM bill_line AS l
 JOIN bill AS b ON b.id = l.bill_id
 JOIN lease_room AS r ON r.id = l.lease_room_id
-WHERE r.lease_id <> b.lease_id OR r.room_id <> l.room_id OR r.rent_fen <> l.rate_fen;
+LEFT JOIN LATERAL (
+    SELECT rent_fen FROM lease_room_rent
+    WHERE lease_room_id = r.id AND starts_on <= l.starts_on AND b.kind = 'rent'
+    ORDER BY starts_on DESC LIMIT 1
+) AS later ON true
+-- What was billed and voided may be of an extension that came to nothing.
+WHERE b.voided_at IS NULL
+  AND (r.lease_id <> b.lease_id OR r.room_id <> l.room_id OR coalesce(later.rent_fen, r.rent_fen) <> l.rate_fen);
+
+-- name: L4 another rent begins within its room's days
+SELECT t.lease_room_id, t.starts_on
+FROM lease_room_rent AS t
+JOIN lease_room AS r ON r.id = t.lease_room_id
+WHERE t.starts_on <= r.starts_on OR t.starts_on >= r.ends_on;
+
+-- name: L5 nothing is billed beyond the days of a room
+SELECT l.id, l.bill_id
+FROM bill_line AS l
+JOIN bill AS b ON b.id = l.bill_id AND b.voided_at IS NULL
+JOIN lease_room AS r ON r.id = l.lease_room_id
+JOIN lease AS s ON s.id = r.lease_id
+WHERE s.state NOT IN ('signed', 'ended')
+   OR r.ends_on = r.starts_on
+   OR (b.kind = 'rent' AND (l.starts_on < r.starts_on OR l.ends_on > r.ends_on));
 
 -- name: L5 no day of a room is charged twice
 SELECT a.lease_room_id, a.bill_id, z.bill_id AS other_bill_id
@@ -360,19 +383,20 @@ SELECT l.id AS lease_id, lr.id AS lease_room_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE lr.ends_on > current_date
+WHERE lr.ends_on > current_date AND lr.ends_on > lr.starts_on
   AND (c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on
        OR (l.state = 'signed' AND c.state <> 'leased')
        OR (l.state = 'drafted' AND l.sign_until > now()
            AND (c.state, c.held_until) IS DISTINCT FROM ('held', l.sign_until)))
   AND (l.state = 'signed' OR (l.state = 'drafted' AND l.sign_until > now()));
 
--- name: B6 a lease that came to nothing lets and holds nothing
+-- name: B6 a lease that came to nothing, and a room given up before its first day, let and hold nothing
 SELECT l.id AS lease_id, c.id AS claim_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
+WHERE (lr.ends_on = lr.starts_on AND c.state IN ('held', 'leased'))
+   OR (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
    OR (l.state = 'drafted' AND l.sign_until <= now()
        AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > now())));
 

@@ -419,6 +419,23 @@ class RentedRoom:
     period: Period
 
 
+def rent_by_rent(
+    key: int, period: Period, rent_fen: int, later: Iterable[tuple[date, int]]
+) -> list[RentedRoom]:
+    """Return the days of a room at each of its rents: the first one, and ``later`` ones from their days on.
+
+    A rent that would begin after the room has ended does not count.
+
+    Raises:
+        ValueError: the period has no end.
+    """
+    if period.ends_on is None:
+        raise ValueError("a room is let for a period with an end")
+    rents = [(period.starts_on, rent_fen), *sorted(one for one in later if one[0] < period.ends_on)]
+    ends = [day for day, _fen in rents[1:]] + [period.ends_on]
+    return [RentedRoom(key, fen, Period(day, until)) for (day, fen), until in zip(rents, ends, strict=True)]
+
+
 class LineFigures(NamedTuple):
     """What makes one rent line the same as another."""
 

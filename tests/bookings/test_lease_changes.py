@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from qiantang_nest.billing.models import Bill, Payment
+from qiantang_nest.billing.models import Bill, BillLine, Payment
 from qiantang_nest.billing.services import issue_due_bills, record_payment, reverse_payment
 from qiantang_nest.bookings.queries.change_effects import effect_of
 from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, Fate, Wanted
@@ -24,7 +24,16 @@ from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, Wro
 from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Enterprise
-from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, RoomTaken, Stay
+from qiantang_nest.occupancy.models import (
+    Lease,
+    LeaseChange,
+    LeaseRoom,
+    LeaseRoomRent,
+    RoomClaim,
+    RoomTaken,
+    Stay,
+)
+from qiantang_nest.occupancy.queries.leases import lease_sums, rooms_of_lease
 from tests import factories as make
 from tests.factories import NOW, TODAY
 
@@ -297,19 +306,25 @@ def test_an_extension_takes_the_days_after_the_lessors_yes(db_session: Any) -> N
     assert broken_invariants() == []
 
 
-def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
-    """Ends 20 November within an anchor month; a week later people are still in: it goes on without a gap."""
+def ending(ends_on: date) -> Let:
+    """A lease of one room of 600 yuan that ends on another day, with one worker in it, nothing paid."""
     manager, enterprise = make.make_employer()
     villager, owner = make.make_villager()
-    lease = make.make_lease(enterprise, [make.make_room(make.make_house(owner))], BEGAN, date(2026, 11, 20))
+    lease = make.make_lease(enterprise, [make.make_room(make.make_house(owner))], BEGAN, ends_on)
     room = make.db.session.execute(select(LeaseRoom).where(LeaseRoom.lease_id == lease.id)).scalar_one()
     stay = make.make_stay(make.make_worker(enterprise, is_local=True), room)
     issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
     make.db.session.commit()
-    one = Let(lease, [room], [stay], manager, villager)
+    return Let(lease, [room], [stay], manager, villager)
+
+
+def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
+    """Ends 20 November within an anchor month; a week later people are still in: it goes on without a gap."""
+    one = ending(date(2026, 11, 20))
+    (stay,) = one.stays
     assert one.standing()[3] == 20_000
     change = ask(one, one.wanted(ChangeKind.EXTEND, date(2026, 12, 31)))
-    answer(one, change, villager)
+    answer(one, change, one.villager)
     assert one.standing() == {1: 60_000, 2: 60_000, 3: 60_000}
     new = one.bills()[-1]
     # Asked for only today: the days of grace count from now.
@@ -563,4 +578,191 @@ def test_who_goes_over_without_a_partner_is_no_couple_there(db_session: Any) -> 
         select(Stay).where(Stay.enterprise_id == sister.enterprise_id)
     ).scalar_one()
     assert stay.worker.couple_with_id is None
+    assert broken_invariants() == []
+
+
+# --- another rent ---------------------------------------------------------------------------------------
+
+
+def test_an_extension_at_another_rent_leaves_the_time_before_as_it_was(db_session: Any) -> None:
+    """Ends 20 November, within an anchor month: it is billed in two parts, each at its rent and days."""
+    one = ending(date(2026, 11, 20))
+    assert one.standing()[3] == 20_000
+    wanted = one.wanted(ChangeKind.EXTEND, date(2026, 12, 31), rents=((one.rooms[0].id, 75_000),))
+    effect = shown(one, wanted)
+    (room,) = effect.rooms
+    assert (room.rent_fen, room.rent_after_fen, effect.rent_after_fen) == (60_000, 75_000, 75_000)
+    (bill,) = effect.bills
+    # 10 of 30 days at 600.00, 20 at 750.00.
+    assert (bill.before_fen, bill.after_fen) == (20_000, 20_000 + 50_000)
+    change = ask(one, wanted)
+    answer(one, change, one.villager)
+    assert one.standing() == {1: 60_000, 2: 60_000, 3: 70_000}
+    lines = make.db.session.execute(
+        select(BillLine.starts_on, BillLine.ends_on, BillLine.rate_fen, BillLine.amount_fen)
+        .join(Bill)
+        .where(Bill.lease_id == one.lease.id, Bill.seq == 3, Bill.voided_at.is_(None))
+        .order_by(BillLine.starts_on)
+    ).all()
+    assert [tuple(line) for line in lines] == [
+        (date(2026, 11, 10), date(2026, 11, 20), 60_000, 20_000),
+        (date(2026, 11, 20), date(2026, 12, 10), 75_000, 50_000),
+    ]
+    sums = [lease_sums([one.lease.id], day)[one.lease.id][2] for day in (date(2026, 11, 19), TODAY)]
+    assert sums == [60_000, 75_000]
+    assert broken_invariants() == []
+    assert issue_due_bills(lease=one.lease, today=date(2026, 12, 10), actor=SYSTEM).amount_fen == 53_226
+
+
+def test_a_rent_that_was_to_begin_is_forgotten_with_an_early_end(db_session: Any) -> None:
+    """Agreed 750.00 from September; ended in June; extended again at the old rent: no 750.00 comes back."""
+    one = let()
+    rents = ((one.rooms[0].id, 75_000), (one.rooms[1].id, 60_000))
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31), rents=rents))
+    answer(one, change, one.villager)
+    kept = make.db.session.execute(select(LeaseRoomRent)).scalars().all()
+    assert [(rent.lease_room_id, rent.starts_on, rent.rent_fen) for rent in kept] == [
+        (one.rooms[0].id, ENDS, 75_000)
+    ]
+    ask(one, one.wanted(ChangeKind.END, date(2027, 6, 30)))
+    assert make.db.session.execute(select(LeaseRoomRent)).first() is None
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+    answer(one, change, one.villager)
+    assert shown(one, one.wanted(ChangeKind.END, date(2027, 10, 31))).rent_before_fen == 120_000
+    assert broken_invariants() == []
+
+
+def test_a_transfer_takes_the_rents_along(db_session: Any) -> None:
+    one = ending(date(2026, 12, 10))
+    day = date(2026, 12, 31)
+    wanted = one.wanted(ChangeKind.EXTEND, day, rents=((one.rooms[0].id, 75_000),))
+    answer(one, ask(one, wanted), one.villager)
+    change, sister = passed_on(one, TODAY)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    room = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == change.new_lease_id)
+    ).scalar_one()
+    rent = make.db.session.execute(
+        select(LeaseRoomRent).where(LeaseRoomRent.lease_room_id == room.id)
+    ).scalar_one()
+    assert (room.rent_fen, rent.starts_on, rent.rent_fen) == (60_000, date(2026, 12, 10), 75_000)
+    assert broken_invariants() == []
+
+
+# --- before the first day ---------------------------------------------------------------------------------
+
+
+def coming(first: date, *, notice_days: int = 30) -> Let:
+    """A lease of two rooms that begins later, its deposit and, if due, first month billed and paid."""
+    manager, enterprise = make.make_employer()
+    villager, owner = make.make_villager()
+    house = make.make_house(owner)
+    rooms = [make.make_room(house), make.make_room(house)]
+    lease = make.make_lease(
+        enterprise, rooms, first, date(2027, 9, 10), signed_on=TODAY, notice_days=notice_days
+    )
+    lease_rooms = list(
+        make.db.session.execute(
+            select(LeaseRoom).where(LeaseRoom.lease_id == lease.id).order_by(LeaseRoom.id)
+        ).scalars()
+    )
+    stays = [
+        make.make_stay(make.make_worker(enterprise, is_local=True), room, arrived_on=None)
+        for room in lease_rooms
+    ]
+    issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
+    one = Let(lease, lease_rooms, stays, manager, villager)
+    record_payment(
+        enterprise=enterprise,
+        owner=owner,
+        amount_fen=lease.deposit_fen + sum(one.standing().values()),
+        paid_on=TODAY,
+        method="bank",
+        actor=villager,
+        now=NOW,
+    )
+    make.db.session.commit()
+    return one
+
+
+def deposit_bills(one: Let) -> list[Bill]:
+    return list(
+        make.db.session.execute(
+            select(Bill).where(Bill.lease_id == one.lease.id, Bill.kind == "deposit").order_by(Bill.id)
+        ).scalars()
+    )
+
+
+def test_one_room_given_up_before_the_first_day_costs_nothing(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    effect = shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    assert [(bill.seq, bill.before_fen, bill.after_fen) for bill in effect.bills] == [
+        (0, 120_000, 60_000),
+        (1, 120_000, 60_000),
+    ]
+    assert (effect.needs_yes, effect.cancels, effect.credit_fen) == (False, False, 120_000)
+    ask(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    assert (one.lease.state, one.lease.deposit_fen) == ("signed", 60_000)
+    assert [claim_of(room).state for room in one.rooms] == ["released", "leased"]
+    assert [stay.cancelled_at for stay in one.stays] == [NOW, None]
+    old, new = deposit_bills(one)
+    assert (old.voided_at, new.amount_fen, new.paid_fen, new.replaces_id) == (NOW, 60_000, 60_000, old.id)
+    assert one.standing() == {1: 60_000}
+    assert broken_invariants() == []
+    # It is as if the room had never been of the lease: no bed, no sheet, not one more bill.
+    assert [room.id for room in rooms_of_lease(one.lease.id)] == [one.rooms[1].id]
+    assert lease_sums([one.lease.id], TODAY)[one.lease.id][0] == 1
+    assert make.make_claim(one.rooms[0].room, one.lease.starts_on, ENDS, "closed", reason="自用").id
+    with pytest.raises(InvalidValue, match="还在租"):
+        shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    run = issue_due_bills(lease=one.lease, today=ENDS, actor=SYSTEM)
+    assert run.amount_fen == run.bills * 60_000 - (60_000 - one.standing()[max(one.standing())])
+    assert broken_invariants() == []
+
+
+def test_the_whole_lease_given_up_leaves_no_bill(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    effect = shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on))
+    assert (effect.cancels, effect.credit_fen, effect.deposit_after_fen) == (True, 240_000, 0)
+    change = ask(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on))
+    assert (change.state, one.lease.state) == ("done", "cancelled")
+    assert {claim_of(room).state for room in one.rooms} == {"released"}
+    assert {stay.cancelled_at for stay in one.stays} == {NOW}
+    assert all(bill.voided_at for bill in [*one.bills(), *deposit_bills(one)])
+    payment = make.db.session.execute(select(Payment)).scalar_one()
+    assert payment.unallocated_fen == payment.amount_fen == 240_000
+    assert issue_due_bills(lease=one.lease, today=ENDS, actor=SYSTEM).bills == 0
+    assert broken_invariants() == []
+
+
+def test_late_it_needs_the_other_sides_yes_and_after_the_first_day_it_is_no_release(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=30))
+    change = ask(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on))
+    assert (change.state, one.lease.state) == ("asked", "signed")
+    answer(one, change, one.villager)
+    assert one.lease.state == "cancelled"
+    assert broken_invariants() == []
+    by_notice = coming(TODAY + timedelta(days=31))
+    change = ask(
+        by_notice, by_notice.wanted(ChangeKind.RELEASE, by_notice.lease.starts_on), by_notice.villager
+    )
+    assert (change.state, by_notice.lease.state) == ("done", "cancelled")
+    running = let()
+    with pytest.raises(InvalidValue, match="已经起租"):
+        shown(running, running.wanted(ChangeKind.RELEASE, BEGAN))
+
+
+def test_a_room_agreed_in_anothers_place_goes_with_it(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    swap = one.wanted(ChangeKind.SWAP, TODAY + timedelta(days=9), 0, room_id=other_room(one))
+    answer(one, ask(one, swap), one.villager)
+    new = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.follows_id == one.rooms[0].id)
+    ).scalar_one()
+    with pytest.raises(InvalidValue, match="一起退"):
+        shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    ask(one, Wanted(ChangeKind.RELEASE, (one.rooms[0].id, new.id), one.lease.starts_on))
+    assert (one.lease.deposit_fen, one.standing()) == (60_000, {1: 60_000})
     assert broken_invariants() == []

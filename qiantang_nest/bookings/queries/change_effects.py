@@ -15,6 +15,7 @@ from qiantang_nest.bookings.rules.changes import (
     Wanted,
     end_effect,
     extend_effect,
+    release_effect,
     swap_effect,
     transfer_effect,
 )
@@ -40,11 +41,19 @@ def effect_of(lease: Lease, wanted: Wanted, *, actor: Actor, today: date, now: d
         case ChangeKind.END:
             return end_effect(facts, lease_room_ids=wanted.lease_room_ids, last_on=wanted.day, today=today)
         case ChangeKind.EXTEND:
-            return extend_effect(facts, lease_room_ids=wanted.lease_room_ids, last_on=wanted.day, today=today)
+            return extend_effect(
+                facts,
+                lease_room_ids=wanted.lease_room_ids,
+                last_on=wanted.day,
+                rents=wanted.rents,
+                today=today,
+            )
         case ChangeKind.SWAP:
             return _swap(lease, facts, wanted, today, now)
         case ChangeKind.TRANSFER:
             return transfer_effect(facts, starts_on=wanted.day, today=today)
+        case ChangeKind.RELEASE:
+            return release_effect(facts, lease_room_ids=wanted.lease_room_ids, today=today)
 
 
 def _swap(lease: Lease, facts: LeaseFacts, wanted: Wanted, today: date, now: datetime) -> ChangeEffect:

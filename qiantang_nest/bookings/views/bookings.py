@@ -45,6 +45,7 @@ from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.geography.models import Village
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
 from qiantang_nest.occupancy.models import Lease, LeaseChange, RoomTaken
+from qiantang_nest.occupancy.queries.lease_changes import later_rents
 from qiantang_nest.occupancy.queries.leases import (
     lease_sums,
     leases_visible_to,
@@ -120,7 +121,7 @@ def booking(booking_id: int) -> str:
     leases = leases_of_booking(found.id, actor())
     ids = [lease.id for lease in leases]
     signed, today, now = signed_sides(ids), clock.today(), clock.now()
-    parts = _parts(leases)
+    parts, rooms = _parts(leases), rooms_of_leases(ids)
     changes = (
         db.session.execute(
             select(LeaseChange).where(LeaseChange.lease_id.in_(ids)).order_by(LeaseChange.id.desc())
@@ -133,9 +134,10 @@ def booking(booking_id: int) -> str:
         layout=frame(),
         booking=found,
         leases=leases,
+        later_rents=later_rents([room.id for of_lease in rooms.values() for room in of_lease]),
         numbers={lease.id: lease.number for lease in leases},
         sums=lease_sums(ids, today),
-        rooms=rooms_of_leases(ids),
+        rooms=rooms,
         villages=_village_names({one.village_code for one in leases}),
         adding=waiting_holds_of(found.id, now),
         changes=changes,

@@ -11,10 +11,11 @@ from qiantang_nest.bookings.forms.changes import (
     AnswerChangeForm,
     ChangeForm,
     EndLeaseForm,
-    ExtendLeaseForm,
+    ReleaseRoomsForm,
     RoomsForm,
     SwapRoomForm,
     TransferLeaseForm,
+    extend_form,
 )
 from qiantang_nest.bookings.queries.change_effects import effect_of, rooms_to_swap_for
 from qiantang_nest.bookings.queries.lease_facts import lease_facts
@@ -66,28 +67,35 @@ def load_signed_lease(lease_id: int) -> Lease:
 @requires(Permission.LEASE_CHANGE)
 def end_lease(lease_id: int) -> Response | str | tuple[str, int]:
     """Give rooms back earlier, some or all: by notice, or sooner with the other side's yes."""
-    return _ask(lease_id, EndLeaseForm(), "bookings/end_lease.html", _offer_rooms)
+    return _ask(lease_id, _fresh(EndLeaseForm), "bookings/end_lease.html", _offer_rooms)
 
 
 @blueprint.route("/leases/<int:lease_id>/extend", methods=["GET", "POST"])
 @requires(Permission.LEASE_CHANGE)
 def extend_lease(lease_id: int) -> Response | str | tuple[str, int]:
-    """Let rooms longer at the same rent."""
-    return _ask(lease_id, ExtendLeaseForm(), "bookings/extend_lease.html", _offer_rooms)
+    """Let rooms longer, at the rent they have or another."""
+    return _ask(lease_id, extend_form, "bookings/extend_lease.html", _offer_rooms)
+
+
+@blueprint.route("/leases/<int:lease_id>/release", methods=["GET", "POST"])
+@requires(Permission.LEASE_CHANGE)
+def release_rooms(lease_id: int) -> Response | str | tuple[str, int]:
+    """Give rooms up before the lease begins, some or all: by notice, or sooner with the other side's yes."""
+    return _ask(lease_id, _fresh(ReleaseRoomsForm), "bookings/release_rooms.html", _offer_rooms)
 
 
 @blueprint.route("/leases/<int:lease_id>/swap", methods=["GET", "POST"])
 @requires(Permission.LEASE_CHANGE)
 def swap_room(lease_id: int) -> Response | str | tuple[str, int]:
     """One room for another of the same lessor."""
-    return _ask(lease_id, SwapRoomForm(), "bookings/swap_room.html", _offer_swap)
+    return _ask(lease_id, _fresh(SwapRoomForm), "bookings/swap_room.html", _offer_swap)
 
 
 @blueprint.route("/leases/<int:lease_id>/transfer", methods=["GET", "POST"])
 @requires(Permission.LEASE_TRANSFER)
 def transfer_lease(lease_id: int) -> Response | str | tuple[str, int]:
     """Another firm takes the lease over; it and the lessor say yes."""
-    return _ask(lease_id, TransferLeaseForm(), "bookings/transfer_lease.html", _offer_transfer)
+    return _ask(lease_id, _fresh(TransferLeaseForm), "bookings/transfer_lease.html", _offer_transfer)
 
 
 def _offer_transfer(form: TransferLeaseForm, lease: Lease, facts: LeaseFacts) -> None:
@@ -97,7 +105,12 @@ def _offer_transfer(form: TransferLeaseForm, lease: Lease, facts: LeaseFacts) ->
     form.taker_name = taker.name if taker is not None else ""
 
 
-def _offer_rooms(form: RoomsForm, _lease: Lease, facts: LeaseFacts) -> None:
+def _fresh(form: type[AnyForm]) -> Callable[[LeaseFacts], AnyForm]:
+    """A form that is the same for every lease."""
+    return lambda _facts: form()
+
+
+def _offer_rooms(form: RoomsForm | ReleaseRoomsForm, _lease: Lease, facts: LeaseFacts) -> None:
     form.offer(facts, clock.today())
 
 
@@ -112,12 +125,17 @@ def _offer_swap(form: SwapRoomForm, lease: Lease, facts: LeaseFacts) -> None:
 
 
 def _ask(
-    lease_id: int, form: AnyForm, template: str, offer: Callable[[AnyForm, Lease, LeaseFacts], None]
+    lease_id: int,
+    make_form: Callable[[LeaseFacts], AnyForm],
+    template: str,
+    offer: Callable[[AnyForm, Lease, LeaseFacts], None],
 ) -> Response | str | tuple[str, int]:
     """Show what the change does; made or asked only if the page that was sent said exactly that."""
     lease = load_signed_lease(lease_id)
     who, today, now = actor(), clock.today(), clock.now()
-    offer(form, lease, lease_facts(lease, who, today))
+    facts = lease_facts(lease, who, today)
+    form = make_form(facts)
+    offer(form, lease, facts)
     sent, sure = request.method == "POST", "show" not in request.form
     effect: ChangeEffect | None = None
     differs = ""

@@ -12,7 +12,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import House, Room
-from qiantang_nest.occupancy.models import Handover, HandoverPhoto, Lease, LeaseChange, LeaseRoom, Stay
+from qiantang_nest.occupancy.models import LET, Handover, HandoverPhoto, Lease, LeaseChange, LeaseRoom, Stay
 from qiantang_nest.occupancy.queries.lease_changes import changes_to_answer
 from qiantang_nest.occupancy.queries.leases import leases_visible_to
 
@@ -30,7 +30,7 @@ def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
             contains_eager(LeaseRoom.lease).joinedload(Lease.enterprise),
             contains_eager(LeaseRoom.room).contains_eager(Room.house),
         )
-        .where(LeaseRoom.lease_id.in_(leases))
+        .where(LeaseRoom.lease_id.in_(leases), LET)
     )
 
 

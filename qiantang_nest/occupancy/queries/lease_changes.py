@@ -10,7 +10,15 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import ProxyConsent, Room
-from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.models import (
+    LET,
+    Lease,
+    LeaseChange,
+    LeaseRoom,
+    LeaseRoomRent,
+    RoomClaim,
+    Stay,
+)
 from qiantang_nest.occupancy.queries.leases import leases_visible_to
 
 
@@ -109,13 +117,27 @@ def stays_not_over(lease_room_ids: Sequence[int]) -> Sequence[Stay]:
     )
 
 
+def later_rents(lease_room_ids: Sequence[int]) -> dict[int, list[tuple[date, int]]]:
+    """lease room id → from when which other rent a month (fen) was agreed, in order; others are absent."""
+    found: dict[int, list[tuple[date, int]]] = {}
+    rows = db.session.execute(
+        select(LeaseRoomRent)
+        .where(LeaseRoomRent.lease_room_id.in_(lease_room_ids))
+        .order_by(LeaseRoomRent.starts_on)
+        .execution_options(populate_existing=True)
+    ).scalars()
+    for row in rows:
+        found.setdefault(row.lease_room_id, []).append((row.starts_on, row.rent_fen))
+    return found
+
+
 def rooms_ever_of(lease_id: int) -> Sequence[LeaseRoom]:
-    """Every room a lease has or had, room and house loaded, in the order of joining."""
+    """Every room a lease has or had for a day, room and house loaded, in the order of joining."""
     return (
         db.session.execute(
             select(LeaseRoom)
             .options(joinedload(LeaseRoom.room).joinedload(Room.house))
-            .where(LeaseRoom.lease_id == lease_id)
+            .where(LeaseRoom.lease_id == lease_id, LET)
             .order_by(LeaseRoom.id)
         )
         .scalars()

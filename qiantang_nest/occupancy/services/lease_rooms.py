@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
@@ -18,7 +18,16 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.identifiers import Sex
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.housing.models import Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, RoomClaim, RoomTaken, Stay
+from qiantang_nest.occupancy.models import (
+    Lease,
+    LeaseChange,
+    LeaseRoom,
+    LeaseRoomRent,
+    LeaseWithdrawal,
+    RoomClaim,
+    RoomTaken,
+    Stay,
+)
 from qiantang_nest.occupancy.queries.lease_changes import taker_of
 from qiantang_nest.occupancy.rules import COUPLE_KEYS_FROM, companion_key, couple_id
 from qiantang_nest.occupancy.services import registrations
@@ -52,16 +61,27 @@ def refuse_unless_signed(lease: Lease) -> None:
 def end_rooms(*, lease: Lease, ends: Mapping[int, date], reason: str) -> None:
     """End rooms (lease room id → the day from which each is free) and the claims with them.
 
-    The lease ends with its last room. Freeing needs no look.
+    The lease ends with its last room; a rent that was to begin later begins no more. Freeing needs no look.
     """
     for lease_room, claim in _rooms_with_claims(ends):
         lease_room.ends_on = claim.ends_on = ends[lease_room.id]
     db.session.flush()
+    db.session.execute(
+        delete(LeaseRoomRent).where(
+            LeaseRoomRent.lease_room_id == LeaseRoom.id,
+            LeaseRoomRent.starts_on >= LeaseRoom.ends_on,
+            LeaseRoom.id.in_(list(ends)),
+        )
+    )
     _fit_lease(lease, reason)
 
 
-def extend_rooms(*, lease: Lease, lease_room_ids: Sequence[int], ends_on: date, now: datetime) -> None:
+def extend_rooms(
+    *, lease: Lease, lease_room_ids: Sequence[int], ends_on: date, rents: Mapping[int, int], now: datetime
+) -> None:
     """Let rooms and their claims go on up to ``ends_on``. Under the lock of ``lock_lease``.
+
+    ``rents`` (lease room id → fen a month) says which of them cost something else from their present end on.
 
     Raises:
         RoomTaken: somebody has one of the rooms on one of the days; the sentence says which, who and when.
@@ -72,9 +92,47 @@ def extend_rooms(*, lease: Lease, lease_room_ids: Sequence[int], ends_on: date, 
         refuse_if_taken([lease_room.room_id], lease_room.ends_on, ends_on, now, but=[claim.id])
     expire_stale_holds(room_ids=room_ids, now=now)
     for lease_room, claim in pairs:
+        if lease_room.id in rents:
+            rent = LeaseRoomRent(
+                lease_room_id=lease_room.id, starts_on=lease_room.ends_on, rent_fen=rents[lease_room.id]
+            )
+            db.session.add(rent)
         lease_room.ends_on = claim.ends_on = ends_on
     db.session.flush()
     _fit_lease(lease, lease.end_reason)
+
+
+def release_rooms(*, lease: Lease, lease_room_ids: Sequence[int], deposit_fen: int) -> None:
+    """Give rooms up before the lease's first day: they keep no days, and are free at once.
+
+    ``deposit_fen`` is agreed for the rooms that are left.
+    """
+    for lease_room, claim in _rooms_with_claims(lease_room_ids):
+        lease_room.ends_on = lease_room.starts_on
+        claim.state = "released"
+    lease.deposit_fen = deposit_fen
+    db.session.flush()
+    _fit_lease(lease, lease.end_reason)
+
+
+def cancel_before_first_day(*, change: LeaseChange, now: datetime) -> None:
+    """Nothing is left of a lease whose rooms are all given up: it is cancelled, and says by whom and why."""
+    lease = change.lease
+    room_ids = db.session.execute(select(LeaseRoom.id).where(LeaseRoom.lease_id == lease.id)).scalars()
+    for _lease_room, claim in _rooms_with_claims(room_ids):
+        claim.state = "released"
+    lease.state = "cancelled"
+    db.session.add(
+        LeaseWithdrawal(
+            lease_id=lease.id,
+            side=change.asked_side,
+            user_id=change.asked_by,
+            on_behalf_of=change.asked_for,
+            reason=change.reason,
+            withdrawn_at=now,
+        )
+    )
+    db.session.flush()
 
 
 def join_room(
@@ -86,6 +144,7 @@ def join_room(
     ends_on: date,
     now: datetime,
     follows_id: int | None = None,
+    later_rents: Sequence[tuple[date, int]] = (),
 ) -> LeaseRoom:
     """Take a free room into the lease for ``[starts_on, ends_on)``. Under the lock of its village.
 
@@ -113,6 +172,10 @@ def join_room(
         follows_id=follows_id,
     )
     db.session.add(lease_room)
+    db.session.flush()
+    db.session.add_all(
+        LeaseRoomRent(lease_room_id=lease_room.id, starts_on=day, rent_fen=fen) for day, fen in later_rents
+    )
     db.session.flush()
     return lease_room
 

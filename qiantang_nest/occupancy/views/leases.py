@@ -17,7 +17,7 @@ from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS, FILING_LABELS, FilingForm
 from qiantang_nest.occupancy.models import Lease, LeaseChange
-from qiantang_nest.occupancy.queries.lease_changes import changes_of
+from qiantang_nest.occupancy.queries.lease_changes import changes_of, later_rents
 from qiantang_nest.occupancy.queries.leases import (
     awaits_signature,
     came_to_nothing,
@@ -129,7 +129,7 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
     now = clock.now()
     signatures = signatures_with_names(found.id)
     sides = {signature.side for signature, _name in signatures}
-    who, changes = actor(), changes_of(found.id)
+    who, changes, rooms = actor(), changes_of(found.id), rooms_of_lease(found.id)
     still_open = found.state == "drafted" and not has_lapsed(found.state, found.sign_until, now)
     side = {Role.VILLAGER: "lessor", Role.VILLAGE_CLERK: "lessor", Role.EMPLOYER_MANAGER: "lessee"}
     if form is None and may(who.role, Permission.LEASE_FILE) and FILING_STEPS[found.filing_state]:
@@ -138,7 +138,9 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         "occupancy/lease.html",
         lease=found,
         layout=_frame(),
-        rooms=rooms_of_lease(found.id),
+        rooms=rooms,
+        later_rents=later_rents([room.id for room in rooms]),
+        today=clock.today(),
         sums=lease_sums([found.id], clock.today()).get(found.id, (0, 0, 0)),
         village=db.session.get_one(Village, found.village_code),
         signatures=signatures,

@@ -229,9 +229,7 @@ def _make(
     today: date,
     now: datetime,
 ) -> None:
-    new_lease = make_change(
-        lease=lease, wanted=wanted, effect=effect, reason=change.reason, actor=actor, today=today, now=now
-    )
+    new_lease = make_change(change=change, wanted=wanted, effect=effect, actor=actor, today=today, now=now)
     change.state, change.decided_by, change.decided_at = "done", actor.user_id, now
     change.new_lease_id = new_lease.id if new_lease else None
     db.session.flush()

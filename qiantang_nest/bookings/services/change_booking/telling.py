@@ -9,6 +9,8 @@ _WORDS = {
     ChangeKind.EXTEND: "续租",
     ChangeKind.SWAP: "换一间房",
     ChangeKind.TRANSFER: "转给别的企业租",
+    ChangeKind.RELEASE: "起租前退掉几间",
+    ChangeKind.RELOCATE: "退一间，换到别家去",
 }
 """For SMS, which is Chinese whatever the language of the page."""
 

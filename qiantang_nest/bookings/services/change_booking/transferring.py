@@ -18,6 +18,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.money import round_half_up
 from qiantang_nest.enterprises.services.workers import take_workers_over
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.queries.lease_changes import later_rents
 from qiantang_nest.occupancy.services.lease_rooms import (
     Following,
     drop_plans,
@@ -60,6 +61,7 @@ def transfer(
             select(LeaseRoom).where(LeaseRoom.id.in_([one.lease_room_id for one in effect.rooms]))
         ).scalars()
     }
+    rents = later_rents(list(rooms))
     until = {room.id: room.ends_on for room in rooms.values()}
     new = _new_lease(lease, rooms, wanted.enterprise_id, wanted.day, today, actor)
     stays = {
@@ -81,10 +83,11 @@ def transfer(
         room.id: join_room(
             lease=new,
             room=room.room,
-            rent_fen=room.rent_fen,
+            rent_fen=_rent_on(wanted.day, room, rents),
             starts_on=wanted.day,
             ends_on=until[room.id],
             now=now,
+            later_rents=[rent for rent in rents.get(room.id, ()) if rent[0] > wanted.day],
         )
         for room in rooms.values()
     }
@@ -104,6 +107,12 @@ def transfer(
         now=now,
     )
     return new
+
+
+def _rent_on(day: date, room: LeaseRoom, rents: dict[int, list[tuple[date, int]]]) -> int:
+    """What a room costs a month on the day on which it goes over."""
+    begun = [fen for starts_on, fen in rents.get(room.id, ()) if starts_on <= day]
+    return begun[-1] if begun else room.rent_fen
 
 
 def _new_lease(
