@@ -400,6 +400,15 @@ WHERE (lr.ends_on = lr.starts_on AND c.state IN ('held', 'leased'))
    OR (l.state = 'drafted' AND l.sign_until <= now()
        AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > now())));
 
+-- name: S1 a relocation waits for a lease that is not signed, and is done with one that was
+SELECT c.id AS lease_change_id, l.id AS lease_id
+FROM lease_change AS c
+JOIN lease AS l ON l.id = c.new_lease_id
+WHERE c.kind = 'relocate'
+  AND ((c.state = 'asked' AND l.state <> 'drafted')
+       OR (c.state = 'done' AND l.state NOT IN ('signed', 'ended'))
+       OR (c.state IN ('refused', 'withdrawn') AND l.state = 'drafted' AND l.sign_until > now()));
+
 -- name: S1 a cancelled lease says who took it back, and no other does
 SELECT l.id AS lease_id
 FROM lease AS l

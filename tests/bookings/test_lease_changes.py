@@ -1,7 +1,8 @@
 """Changes of signed leases: rooms, people, bills and the ledger, in money terms to the fen."""
 
+import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,21 +10,25 @@ from sqlalchemy import select
 
 from qiantang_nest.billing.models import Bill, BillLine, Payment
 from qiantang_nest.billing.services import issue_due_bills, record_payment, reverse_payment
+from qiantang_nest.bookings.queries.bookings import booking_of_lease
 from qiantang_nest.bookings.queries.change_effects import effect_of
 from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, Fate, Wanted
 from qiantang_nest.bookings.services.change_booking import (
     DiffersFromShown,
     answer_change,
     ask_change,
+    finish_relocation,
     take_lease,
     withdraw_change,
 )
 from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.clock import business_date
 from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, WrongState
 from qiantang_nest.core.invariants import broken_invariants
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Enterprise
+from qiantang_nest.notifications.models import OutboxItem
 from qiantang_nest.occupancy.models import (
     Lease,
     LeaseChange,
@@ -33,7 +38,11 @@ from qiantang_nest.occupancy.models import (
     RoomTaken,
     Stay,
 )
-from qiantang_nest.occupancy.queries.leases import lease_sums, rooms_of_lease
+from qiantang_nest.occupancy.queries.lease_changes import open_change_of
+from qiantang_nest.occupancy.queries.leases import lease_sums, rooms_of_lease, withdrawals_of
+from qiantang_nest.occupancy.services.contract import ensure_document
+from qiantang_nest.occupancy.services.signing import request_code, sign_lease, signatures_of
+from qiantang_nest.occupancy.services.withdrawing import withdraw_lease
 from tests import factories as make
 from tests.factories import NOW, TODAY
 
@@ -766,3 +775,211 @@ def test_a_room_agreed_in_anothers_place_goes_with_it(db_session: Any) -> None:
     ask(one, Wanted(ChangeKind.RELEASE, (one.rooms[0].id, new.id), one.lease.starts_on))
     assert (one.lease.deposit_fen, one.standing()) == (60_000, {1: 60_000})
     assert broken_invariants() == []
+
+
+# --- a room of another household ------------------------------------------------------------------------
+
+
+def last_code() -> str:
+    newest = select(OutboxItem).where(OutboxItem.key.startswith("code:")).order_by(OutboxItem.id.desc())
+    item = make.db.session.execute(newest.limit(1)).scalar_one()
+    return re.findall(r"\d{6}", item.body)[0]
+
+
+@dataclass
+class Moving:
+    """A worker is to move from the first room to one of another household, ten days from now."""
+
+    one: Let
+    neighbour: Actor
+    change: LeaseChange
+
+    @property
+    def draft(self) -> Lease:
+        found = make.db.session.get_one(Lease, self.change.new_lease_id)
+        return found
+
+    @property
+    def new_room(self) -> LeaseRoom:
+        return make.db.session.execute(
+            select(LeaseRoom).where(LeaseRoom.lease_id == self.draft.id)
+        ).scalar_one()
+
+    def sign(self, actor: Actor, now: datetime = NOW) -> None:
+        with transaction():
+            request_code(lease=self.draft, actor=actor, now=now)
+        with transaction():
+            sign_lease(
+                lease=self.draft,
+                shown_sha256=ensure_document(self.draft),
+                code=last_code(),
+                actor=actor,
+                now=now,
+                today=business_date(now),
+            )
+            if self.draft.state == "signed":
+                finish_relocation(new_lease=self.draft, actor=actor, today=business_date(now), now=now)
+                issue_due_bills(lease=self.draft, today=business_date(now), actor=actor)
+
+
+def elsewhere(rent_fen: int = 70_000, **fields: Any) -> tuple[Actor, int]:
+    """Another household of the village with a room on the market; returns who speaks for it and the room."""
+    neighbour, owner = make.make_villager()
+    listing = make.make_listing(
+        make.make_room(make.make_house(owner), **fields), rent_fen=rent_fen, ends_on=date(2028, 1, 1)
+    )
+    listing.room.house.safe_until = date(2028, 1, 1)
+    make.db.session.commit()
+    return neighbour, int(listing.room_id)
+
+
+def moving(day: date = TODAY + timedelta(days=10), **fields: Any) -> Moving:
+    one = let(**fields)
+    neighbour, room_id = elsewhere()
+    change = ask(one, one.wanted(ChangeKind.RELOCATE, day, 0, room_id=room_id))
+    return Moving(one, neighbour, change)
+
+
+def test_a_relocation_shows_both_leases_and_holds_the_room_at_once(db_session: Any) -> None:
+    one = let()
+    neighbour, room_id = elsewhere()
+    wanted = one.wanted(ChangeKind.RELOCATE, TODAY + timedelta(days=10), 0, room_id=room_id)
+    effect = shown(one, wanted)
+    assert effect.new_lease is not None
+    assert (effect.new_lease.rent_fen, effect.new_lease.deposit_fen) == (70_000, 70_000)
+    assert effect.new_lease.period == Period(wanted.day, ENDS)
+    assert effect.new_lease.sign_by == TODAY + timedelta(days=7)
+    assert (effect.needs_yes, effect.deposit_back_fen, effect.rent_after_fen) == (True, 60_000, 60_000)
+    # 23 of 30 days of the room that is left, and the other room whole.
+    assert [(bill.seq, bill.after_fen) for bill in effect.bills] == [(3, 46_000 + 60_000)]
+    change = ask(one, wanted)
+    made = Moving(one, neighbour, change)
+    assert (change.state, made.draft.state, made.draft.owner_id != one.lease.owner_id) == (
+        "asked",
+        "drafted",
+        True,
+    )
+    claim = claim_of(made.new_room)
+    assert (claim.state, claim.starts_on, claim.ends_on) == ("held", wanted.day, ENDS)
+    assert claim.held_until == made.draft.sign_until
+    assert booking_of_lease(made.draft.id) == booking_of_lease(one.lease.id)
+    assert (one.rooms[0].ends_on, one.stays[0].ends_on) == (ENDS, ENDS)
+    assert broken_invariants() == []
+    # The room is no longer to be had, for this question either.
+    with pytest.raises(InvalidValue, match="另选一间"):
+        shown(one, wanted)
+
+
+def test_the_second_signature_moves_the_people_and_ends_the_room(db_session: Any) -> None:
+    it = moving()
+    it.sign(it.one.manager)
+    with pytest.raises(WrongState, match="还没答应"):
+        it.sign(it.neighbour)
+    assert (it.draft.state, len(signatures_of(it.draft))) == ("drafted", 1)
+    answer_relocation(it)
+    assert (it.change.state, it.change.agreed_at) == ("asked", NOW)
+    with pytest.raises(WrongState, match="已经答应"):
+        answer_relocation(it)
+    it.sign(it.neighbour, NOW + timedelta(minutes=5))
+    day = TODAY + timedelta(days=10)
+    assert (it.change.state, it.draft.state) == ("done", "signed")
+    assert [room.ends_on for room in it.one.rooms] == [day, ENDS]
+    assert (it.one.stays[0].ends_on, it.one.stays[0].left_on) == (day, None)
+    plan = make.db.session.execute(select(Stay).where(Stay.lease_room_id == it.new_room.id)).scalar_one()
+    assert (plan.worker_id, plan.starts_on, plan.ends_on) == (it.one.stays[0].worker_id, day, ENDS)
+    assert it.one.standing()[3] == 106_000
+    assert claim_of(it.new_room).state == "leased"
+    assert deposit_of_draft(it) == 70_000
+    assert broken_invariants() == []
+
+
+def answer_relocation(it: Moving, *, yes: bool = True, reason: str = "") -> None:
+    wanted = Wanted.from_terms(it.change.kind, it.change.terms)
+    effect = effect_of(it.one.lease, wanted, actor=it.one.villager, today=TODAY, now=NOW, asked=it.change)
+    with transaction():
+        answer_change(
+            change=it.change,
+            yes=yes,
+            reason=reason,
+            shown_digest=effect.digest(),
+            actor=it.one.villager,
+            today=TODAY,
+            now=NOW,
+        )
+
+
+def deposit_of_draft(it: Moving) -> int:
+    return make.db.session.execute(
+        select(Bill.amount_fen).where(Bill.lease_id == it.draft.id, Bill.kind == "deposit")
+    ).scalar_one()
+
+
+def test_today_everybody_moves_at_once_and_by_notice_nobody_is_asked(db_session: Any) -> None:
+    it = moving(TODAY)
+    answer_relocation(it)
+    it.sign(it.neighbour)
+    it.sign(it.one.manager)
+    assert it.one.stays[0].left_on == TODAY
+    stay = make.db.session.execute(select(Stay).where(Stay.lease_room_id == it.new_room.id)).scalar_one()
+    assert stay.arrived_on == TODAY
+    by_notice = moving(TODAY + timedelta(days=31))
+    assert not by_notice.change.facts["needs_yes"]
+    with pytest.raises(WrongState, match="不用您答复"):
+        answer_relocation(by_notice)
+    # The notice counts from the day it was given, not from the signature.
+    later = NOW + timedelta(days=5)
+    by_notice.sign(by_notice.neighbour, later)
+    by_notice.sign(by_notice.one.manager, later)
+    assert by_notice.change.state == "done"
+    assert broken_invariants() == []
+
+
+def test_a_no_a_withdrawal_and_a_refused_signature_leave_nothing(db_session: Any) -> None:
+    refused = moving()
+    answer_relocation(refused, yes=False, reason="说好住满一年")
+    taken_back = moving()
+    with transaction():
+        withdraw_change(change=taken_back.change, actor=taken_back.one.manager, now=NOW)
+    unsigned = moving()
+    with transaction():
+        withdraw_lease(lease=unsigned.draft, reason="亲戚要住", actor=unsigned.neighbour, now=NOW)
+    make.db.session.expire_all()
+    assert [it.change.state for it in (refused, taken_back, unsigned)] == [
+        "refused",
+        "withdrawn",
+        "withdrawn",
+    ]
+    for it in (refused, taken_back, unsigned):
+        assert (it.draft.state, claim_of(it.new_room).state) == ("cancelled", "released")
+        assert it.one.rooms[0].ends_on == ENDS
+    assert withdrawals_of([refused.draft.id])[refused.draft.id][0].user_id == refused.one.manager.user_id
+    assert broken_invariants() == []
+
+
+def test_a_lapsed_relocation_is_not_in_the_way(db_session: Any) -> None:
+    it = moving()
+    it.draft.sign_until = NOW - timedelta(hours=1)
+    claim_of(it.new_room).held_until = it.draft.sign_until
+    make.db.session.commit()
+    assert open_change_of(it.one.lease.id, NOW) is None
+    change = ask(it.one, it.one.wanted(ChangeKind.END, TODAY + timedelta(days=30)))
+    assert (it.change.state, change.state) == ("withdrawn", "done")
+    assert broken_invariants() == []
+
+
+def test_what_is_no_relocation(db_session: Any) -> None:
+    one = let()
+    _neighbour, room_id = elsewhere()
+    own = other_room(one)
+    for other in (own, 987_654):
+        with pytest.raises(InvalidValue, match="另选一间"):
+            shown(one, one.wanted(ChangeKind.RELOCATE, TODAY, 0, room_id=other))
+    wanted = one.wanted(ChangeKind.RELOCATE, TODAY, 0, room_id=room_id)
+    with pytest.raises(WrongState, match="由租着的企业"):
+        ask(one, wanted, one.villager)
+    with pytest.raises(InvalidValue, match="已经过去"):
+        shown(one, one.wanted(ChangeKind.RELOCATE, TODAY - timedelta(days=1), 0, room_id=room_id))
+    one.stays[0].bed_no = 2
+    _neighbour, small = elsewhere(beds=1, capacity=1)
+    with pytest.raises(InvalidValue, match="只有 1 张床"):
+        shown(one, one.wanted(ChangeKind.RELOCATE, TODAY, 0, room_id=small))

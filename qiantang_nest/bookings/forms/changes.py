@@ -7,6 +7,7 @@ from wtforms import Field, HiddenField, RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from qiantang_nest.bookings.forms import ChecksField
+from qiantang_nest.bookings.queries.change_effects import RoomNearby
 from qiantang_nest.bookings.rules.changes import (
     ChangeKind,
     LeaseFacts,
@@ -208,6 +209,31 @@ class SwapRoomForm(ChangeForm):
     def wanted(self) -> Wanted:
         """Both rooms and the day."""
         return Wanted(self.kind, (given(self.room),), given(self.first_on), room_id=given(self.other))
+
+
+class RelocateForm(SwapRoomForm):
+    """One room for another of another household of the village."""
+
+    kind = ChangeKind.RELOCATE
+
+    def offer_nearby(self, found: Sequence[RoomNearby]) -> None:
+        """The rooms that are free for those days, nearest first."""
+        self.other.choices = [
+            SelectChoice(
+                one.room.room_id,
+                _(
+                    "%(room)s，%(beds)s 张床，%(size)s ㎡，每月 %(rent)s 元，离原来约 %(metres)s 米",
+                    room=one.room.name,
+                    beds=one.room.beds,
+                    size=f"{one.usable_m2:g}",
+                    rent=format_yuan(one.room.rent_fen),
+                    metres=one.metres,
+                ),
+            )
+            for one in found
+        ]
+        if not self.is_submitted() and found:
+            self.other.data = found[0].room.room_id
 
 
 class TransferLeaseForm(ChangeForm):

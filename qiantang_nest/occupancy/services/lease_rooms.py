@@ -180,6 +180,29 @@ def join_room(
     return lease_room
 
 
+def hold_room(
+    *, room: Room, starts_on: date, ends_on: date, held_until: datetime, now: datetime
+) -> RoomClaim:
+    """Hold a free room for a lease that is to be signed. Under the lock of its village.
+
+    Raises:
+        RoomTaken: somebody has the room on one of the days.
+    """
+    refuse_if_taken([room.id], starts_on, ends_on, now)
+    expire_stale_holds(room_ids=[room.id], now=now)
+    claim = RoomClaim(
+        room_id=room.id,
+        village_code=room.village_code,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        state="held",
+        held_until=held_until,
+    )
+    db.session.add(claim)
+    db.session.flush()
+    return claim
+
+
 def refuse_if_taken(
     room_ids: Sequence[int], starts_on: date, ends_on: date, now: datetime, *, but: Sequence[int] = ()
 ) -> None:

@@ -17,7 +17,7 @@ from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS, FILING_LABELS, FilingForm
 from qiantang_nest.occupancy.models import Lease, LeaseChange
-from qiantang_nest.occupancy.queries.lease_changes import changes_of, later_rents
+from qiantang_nest.occupancy.queries.lease_changes import changes_of, later_rents, open_change_of
 from qiantang_nest.occupancy.queries.leases import (
     awaits_signature,
     came_to_nothing,
@@ -152,7 +152,7 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         ),
         may_withdraw=still_open and may(who.role, Permission.LEASE_SIGN),
         changes=changes,
-        open_change=next((change for change in changes if change.state == "asked"), None),
+        open_change=open_change_of(found.id, now),
         may_change=may(who.role, Permission.LEASE_CHANGE) and found.state == "signed",
         may_transfer=may(who.role, Permission.LEASE_TRANSFER),
         may_hand_over=may(who.role, Permission.HAND_OVER),

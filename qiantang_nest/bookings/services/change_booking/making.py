@@ -78,6 +78,8 @@ def make_change(
             new_lease = transfer(
                 lease=lease, wanted=wanted, effect=effect, reason=reason, actor=actor, today=today, now=now
             )
+        case ChangeKind.RELOCATE:
+            _relocate(change, wanted, effect, actor, today, now)
         case ChangeKind.RELEASE:
             _release(change, effect, actor, now)
     reissue_bills(
@@ -158,6 +160,24 @@ def _swap(
         now=now,
     )
     end_rooms(lease=lease, ends={old.lease_room_id: wanted.day}, reason=reason)
+
+
+def _relocate(
+    change: LeaseChange, wanted: Wanted, effect: ChangeEffect, actor: Actor, today: date, now: datetime
+) -> None:
+    joined = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == change.new_lease_id)
+    ).scalar_one()
+    beds = {one.stay_id: one.bed_no for one in effect.stays}
+    carry_over(
+        stays={stay: (joined, beds[stay.id]) for stay in _stays(effect, Fate.MOVES)},
+        moves_on=wanted.day,
+        actor=actor,
+        today=today,
+        now=now,
+    )
+    (old,) = effect.rooms
+    end_rooms(lease=change.lease, ends={old.lease_room_id: wanted.day}, reason=change.reason)
 
 
 def _set_ends(effect: ChangeEffect, fate: Fate, actor: Actor) -> None:

@@ -39,6 +39,27 @@ def tell_taker(lease: Lease, change: LeaseChange) -> None:
         )
 
 
+def tell_relocation(lease: Lease, change: LeaseChange, *, needs_yes: bool) -> None:
+    """The lessor whose room is left: asked to let it go, or told that it goes by notice."""
+    if needs_yes:
+        tell_asked(lease, change)
+        return
+    day = f"{change.effective_on:%Y-%m-%d}"
+    _tell(
+        lease,
+        change,
+        Side.LESSOR,
+        "bookings.room_given_notice",
+        f"{lease.enterprise.name}按合同提前说了：新房签好后，合同 {lease.number} 有一间 {day} 起不租了。",
+        day=day,
+    )
+
+
+def tell_agreed(lease: Lease, change: LeaseChange) -> None:
+    """The firm, that only the signatures under the new lease are missing."""
+    _tell(lease, change, Side.LESSEE, "bookings.relocation_agreed", "")
+
+
 def tell_done(lease: Lease, change: LeaseChange) -> None:
     """Both sides."""
     word = _WORDS[ChangeKind(change.kind)]
