@@ -40,6 +40,15 @@ def sheets_of(lease_room_ids: Sequence[int]) -> dict[tuple[int, str], Handover]:
     return {(sheet.lease_room_id, sheet.moment): sheet for sheet in found}
 
 
+def handed_over(lease_room_ids: Sequence[int]) -> dict[int, dict[str, date]]:
+    """lease room id → moment → the actual day, of the sheets both sides have agreed to."""
+    found: dict[int, dict[str, date]] = {}
+    for (lease_room_id, moment), sheet in sheets_of(lease_room_ids).items():
+        if sheet.agreed:
+            found.setdefault(lease_room_id, {})[moment] = sheet.happened_on
+    return found
+
+
 def photos_of_sheet(handover_id: int) -> Sequence[HandoverPhoto]:
     """The photographs of a sheet, oldest first."""
     return (
