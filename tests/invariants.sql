@@ -48,7 +48,9 @@ owed AS (
 arrived AS (
     SELECT enterprise_id, owner_id, sum(bank) AS bank, sum(credit) AS credit
     FROM (
-        SELECT enterprise_id, owner_id, amount_fen AS bank, unallocated_fen AS credit
+        -- By deposit nothing arrives: it is what was held that pays.
+        SELECT enterprise_id, owner_id, CASE WHEN method = 'deposit' THEN 0 ELSE amount_fen END AS bank,
+               unallocated_fen AS credit
         FROM payment
         WHERE state = 'confirmed'
         UNION ALL
@@ -89,7 +91,30 @@ SELECT l.id, l.bill_id
 FROM bill_line AS l
 JOIN bill AS b ON b.id = l.bill_id
 JOIN lease_room AS r ON r.id = l.lease_room_id
-WHERE r.lease_id <> b.lease_id OR r.room_id <> l.room_id OR r.rent_fen <> l.rate_fen;
+LEFT JOIN LATERAL (
+    SELECT rent_fen FROM lease_room_rent
+    WHERE lease_room_id = r.id AND starts_on <= l.starts_on AND b.kind = 'rent'
+    ORDER BY starts_on DESC LIMIT 1
+) AS later ON true
+-- What was billed and voided may be of an extension that came to nothing.
+WHERE b.voided_at IS NULL
+  AND (r.lease_id <> b.lease_id OR r.room_id <> l.room_id OR coalesce(later.rent_fen, r.rent_fen) <> l.rate_fen);
+
+-- name: L4 another rent begins within its room's days
+SELECT t.lease_room_id, t.starts_on
+FROM lease_room_rent AS t
+JOIN lease_room AS r ON r.id = t.lease_room_id
+WHERE t.starts_on <= r.starts_on OR t.starts_on >= r.ends_on;
+
+-- name: L5 nothing is billed beyond the days of a room
+SELECT l.id, l.bill_id
+FROM bill_line AS l
+JOIN bill AS b ON b.id = l.bill_id AND b.voided_at IS NULL
+JOIN lease_room AS r ON r.id = l.lease_room_id
+JOIN lease AS s ON s.id = r.lease_id
+WHERE s.state NOT IN ('signed', 'ended')
+   OR r.ends_on = r.starts_on
+   OR (b.kind = 'rent' AND (l.starts_on < r.starts_on OR l.ends_on > r.ends_on));
 
 -- name: L5 no day of a room is charged twice
 SELECT a.lease_room_id, a.bill_id, z.bill_id AS other_bill_id
@@ -195,7 +220,7 @@ HAVING sum(b.amount_fen) > l.deposit_fen;
 -- name: L12 what was kept and given back of a pair's deposits never exceeds what was paid of them
 SELECT r.enterprise_id, r.owner_id, r.gone_fen, b.paid_fen
 FROM (
-    SELECT enterprise_id, owner_id, sum(deducted_fen + paid_fen) AS gone_fen
+    SELECT enterprise_id, owner_id, sum(deducted_fen + rent_fen + paid_fen) AS gone_fen
     FROM deposit_return
     GROUP BY enterprise_id, owner_id
 ) AS r
@@ -214,7 +239,15 @@ LEFT JOIN (
     SELECT source_id, sum(amount_fen) AS net_fen FROM ledger_entry
     WHERE source = 'deposit_return' GROUP BY source_id
 ) AS e ON e.source_id = r.id
-WHERE coalesce(e.net_fen, 0) <> r.held_fen;
+WHERE coalesce(e.net_fen, 0) <> r.held_fen - r.rent_fen;
+
+-- name: L12 rent set off against a deposit is a payment of that sum and pair, and only a settled deposit sets off
+SELECT r.id AS deposit_return_id, p.id AS payment_id
+FROM deposit_return AS r
+FULL JOIN (SELECT * FROM payment WHERE method = 'deposit') AS p ON p.id = r.rent_payment_id
+WHERE (r.id IS NULL OR r.rent_fen > 0)
+  AND (r.rent_fen, r.enterprise_id, r.owner_id, 'confirmed')
+      IS DISTINCT FROM (p.amount_fen, p.enterprise_id, p.owner_id, p.state);
 
 -- name: L12 a deposit goes back after both agreed on the room, and keeps only what cases say
 SELECT r.id
@@ -223,10 +256,11 @@ LEFT JOIN handover AS h
   ON h.lease_room_id = r.lease_room_id AND h.moment = 'end'
  AND h.lessor_at IS NOT NULL AND h.lessee_at IS NOT NULL
 LEFT JOIN (
-    SELECT lease_room_id, sum(coalesce(decided_fen, amount_fen)) AS kept_fen
+    SELECT lease_room_id, sum(coalesce(decided_fen, amount_fen)) FILTER (WHERE kind <> 'rent') AS kept_fen,
+           sum(coalesce(decided_fen, amount_fen)) FILTER (WHERE kind = 'rent') AS rent_fen
     FROM deposit_case WHERE state <> 'withdrawn' GROUP BY lease_room_id
 ) AS c ON c.lease_room_id = r.lease_room_id
-WHERE h.id IS NULL OR r.deducted_fen > coalesce(c.kept_fen, 0);
+WHERE h.id IS NULL OR r.deducted_fen > coalesce(c.kept_fen, 0) OR r.rent_fen > coalesce(c.rent_fen, 0);
 
 -- name: L5 every bill of a pair and month has its remark code
 SELECT b.id, b.number
@@ -350,21 +384,31 @@ SELECT l.id AS lease_id, lr.id AS lease_room_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE lr.ends_on > (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date
+WHERE lr.ends_on > (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date AND lr.ends_on > lr.starts_on
   AND (c.room_id <> lr.room_id OR c.starts_on > lr.starts_on OR c.ends_on < lr.ends_on
        OR (l.state = 'signed' AND c.state <> 'leased')
        OR (l.state = 'drafted' AND l.sign_until > CAST(:now AS timestamptz)
            AND (c.state, c.held_until) IS DISTINCT FROM ('held', l.sign_until)))
   AND (l.state = 'signed' OR (l.state = 'drafted' AND l.sign_until > CAST(:now AS timestamptz)));
 
--- name: B6 a lease that came to nothing lets and holds nothing
+-- name: B6 a lease that came to nothing, and a room given up before its first day, let and hold nothing
 SELECT l.id AS lease_id, c.id AS claim_id
 FROM lease AS l
 JOIN lease_room AS lr ON lr.lease_id = l.id
 JOIN room_claim AS c ON c.id = lr.claim_id
-WHERE (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
+WHERE (lr.ends_on = lr.starts_on AND c.state IN ('held', 'leased'))
+   OR (l.state = 'cancelled' AND c.state IN ('held', 'leased'))
    OR (l.state = 'drafted' AND l.sign_until <= CAST(:now AS timestamptz)
        AND (c.state = 'leased' OR (c.state = 'held' AND c.held_until > CAST(:now AS timestamptz))));
+
+-- name: S1 a relocation waits for a lease that is not signed, and is done with one that was
+SELECT c.id AS lease_change_id, l.id AS lease_id
+FROM lease_change AS c
+JOIN lease AS l ON l.id = c.new_lease_id
+WHERE c.kind = 'relocate'
+  AND ((c.state = 'asked' AND l.state <> 'drafted')
+       OR (c.state = 'done' AND l.state NOT IN ('signed', 'ended'))
+       OR (c.state IN ('refused', 'withdrawn') AND l.state = 'drafted' AND l.sign_until > CAST(:now AS timestamptz)));
 
 -- name: S1 a cancelled lease says who took it back, and no other does
 SELECT l.id AS lease_id

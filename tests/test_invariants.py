@@ -65,6 +65,13 @@ BROKEN_BY = {
     "L4 a line charges the room of its lease at the rent of the lease": (
         "UPDATE bill_line SET rate_fen = rate_fen + 1"
     ),
+    "L4 another rent begins within its room's days": (
+        "INSERT INTO lease_room_rent (lease_room_id, starts_on, rent_fen)"
+        " SELECT id, ends_on, rent_fen FROM lease_room"
+    ),
+    "L5 nothing is billed beyond the days of a room": (
+        "UPDATE lease_room SET ends_on = starts_on + 1 WHERE ends_on > starts_on"
+    ),
     "L5 no day of a room is charged twice": (
         "INSERT INTO bill_line (bill_id, lease_room_id, room_id, starts_on, ends_on, days, base_days, whole,"
         " rate_fen, amount_fen) SELECT bill_id, lease_room_id, room_id, starts_on, ends_on, days, base_days,"
@@ -103,6 +110,9 @@ BROKEN_BY = {
     "L12 every deposit that went back stands in the ledger with its sum": (
         "DELETE FROM ledger_entry WHERE source = 'deposit_return'"
     ),
+    "L12 rent set off against a deposit is a payment of that sum and pair, and only a settled deposit sets off": (
+        "UPDATE payment SET method = 'deposit' WHERE state = 'confirmed'"
+    ),
     "L12 a deposit goes back after both agreed on the room, and keeps only what cases say": (
         "UPDATE handover SET lessee_at = NULL, lessee_by = NULL"
     ),
@@ -139,8 +149,13 @@ BROKEN_BY = {
     "B6 a lease in force has let its rooms, one that waits for signatures holds them until it lapses": (
         "UPDATE room_claim SET state = 'released' WHERE state = 'leased'"
     ),
-    "B6 a lease that came to nothing lets and holds nothing": (
+    "B6 a lease that came to nothing, and a room given up before its first day, let and hold nothing": (
         "UPDATE lease SET state = 'cancelled' WHERE state = 'drafted'"
+    ),
+    "S1 a relocation waits for a lease that is not signed, and is done with one that was": (
+        "INSERT INTO lease_change (lease_id, kind, effective_on, reason, terms, facts, asked_side, asked_at,"
+        " new_lease_id) SELECT id, 'relocate', starts_on, '', '{}', '{}', 'lessee', now(), id"
+        " FROM lease WHERE state = 'signed'"
     ),
     "S1 a cancelled lease says who took it back, and no other does": (
         "UPDATE lease SET state = 'cancelled' WHERE state = 'drafted'"

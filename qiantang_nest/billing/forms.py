@@ -26,6 +26,9 @@ METHOD_LABELS = {
     "wechat": _l("微信"),
     "other": _l("其他"),
 }
+"""How money may have gone from hand to hand."""
+PAID_BY_LABELS = {**METHOD_LABELS, "deposit": _l("从押金里抵")}
+"""How a payment was made."""
 
 
 class PaymentForm(BaseForm):
@@ -92,9 +95,13 @@ class DepositCaseForm(BaseForm):
     what = StringField(_l("具体是什么"), [InputRequired(_l("请写清楚是什么。")), Length(max=200)])
     evidence = FileField(_l("照片或票据"))
 
-    def say_kinds(self) -> None:
-        """The contract's cases, in the language of the page."""
-        self.kind.choices = [SelectChoice(kind.value, case_kind_label(kind)) for kind in CaseKind]
+    def say_kinds(self, *, rent_open: bool) -> None:
+        """The contract's cases, in the language of the page; unpaid rent only while there is some."""
+        self.kind.choices = [
+            SelectChoice(kind.value, case_kind_label(kind))
+            for kind in CaseKind
+            if rent_open or kind is not CaseKind.RENT
+        ]
 
 
 class CaseReplyForm(BaseForm):

@@ -120,14 +120,17 @@ class Payment(Base):
 
     What the payee (or the clerk for the payee) records counts at once; what the employer records counts when
     the payee confirms it. A payment recorded by mistake is reversed: the row, its allocations and its voided
-    receipt stay.
+    receipt stay. By ``deposit`` nothing arrives: open rent is set off against a deposit that is settled, and
+    the ``DepositReturn`` names the payment.
     """
 
     __tablename__ = "payment"
     __table_args__ = (
         CheckConstraint("state IN ('claimed', 'confirmed', 'rejected', 'reversed')", name="state_known"),
         CheckConstraint("amount_fen > 0", name="amount_positive"),
-        CheckConstraint("method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name="method_known"),
+        CheckConstraint(
+            "method IN ('bank', 'cash', 'alipay', 'wechat', 'other', 'deposit')", name="method_known"
+        ),
         CheckConstraint("unallocated_fen BETWEEN 0 AND amount_fen", name="unallocated_within_amount"),
         Index(
             "uq_payment_serial",
@@ -230,7 +233,7 @@ class DepositCase(Base):
 
     __tablename__ = "deposit_case"
     __table_args__ = (
-        CheckConstraint("kind IN ('utilities', 'damage')", name="kind_known"),
+        CheckConstraint("kind IN ('rent', 'utilities', 'damage')", name="kind_known"),
         CheckConstraint(
             "state IN ('open', 'agreed', 'disputed', 'decided', 'withdrawn')", name="state_known"
         ),
@@ -265,12 +268,15 @@ class DepositCase(Base):
 
 
 class DepositReturn(Base):
-    """The end of a room's deposit: so much was kept, so much went back outside the platform."""
+    """The end of a room's deposit: so much was kept, so much paid open rent, so much went back outside."""
 
     __tablename__ = "deposit_return"
     __table_args__ = (
-        CheckConstraint("held_fen > 0 AND deducted_fen >= 0 AND paid_fen >= 0", name="sums_not_negative"),
-        CheckConstraint("deducted_fen + paid_fen = held_fen", name="whole_deposit"),
+        CheckConstraint(
+            "held_fen > 0 AND deducted_fen >= 0 AND rent_fen >= 0 AND paid_fen >= 0", name="sums_not_negative"
+        ),
+        CheckConstraint("deducted_fen + rent_fen + paid_fen = held_fen", name="whole_deposit"),
+        CheckConstraint("(rent_fen > 0) = (rent_payment_id IS NOT NULL)", name="rent_by_payment"),
         CheckConstraint("method IN ('bank', 'cash', 'alipay', 'wechat', 'other')", name="method_known"),
         Index("ix_deposit_return_pair", "enterprise_id", "owner_id"),
     )
@@ -282,6 +288,11 @@ class DepositReturn(Base):
     village_code: Mapped[str] = mapped_column(ForeignKey("village.code"))
     held_fen: Mapped[int]
     deducted_fen: Mapped[int]
+    """Kept for damage and utilities."""
+    rent_fen: Mapped[int] = mapped_column(server_default=text("0"))
+    """Set off against open rent."""
+    rent_payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"), unique=True)
+    """The payment by ``deposit`` that settled it."""
     paid_fen: Mapped[int]
     due_on: Mapped[date]
     paid_on: Mapped[date]

@@ -419,6 +419,23 @@ class RentedRoom:
     period: Period
 
 
+def rent_by_rent(
+    key: int, period: Period, rent_fen: int, later: Iterable[tuple[date, int]]
+) -> list[RentedRoom]:
+    """Return the days of a room at each of its rents: the first one, and ``later`` ones from their days on.
+
+    A rent that would begin after the room has ended does not count.
+
+    Raises:
+        ValueError: the period has no end.
+    """
+    if period.ends_on is None:
+        raise ValueError("a room is let for a period with an end")
+    rents = [(period.starts_on, rent_fen), *sorted(one for one in later if one[0] < period.ends_on)]
+    ends = [day for day, _fen in rents[1:]] + [period.ends_on]
+    return [RentedRoom(key, fen, Period(day, until)) for (day, fen), until in zip(rents, ends, strict=True)]
+
+
 class LineFigures(NamedTuple):
     """What makes one rent line the same as another."""
 
@@ -546,10 +563,10 @@ REPLY_DAYS = 3
 class CaseKind(StrEnum):
     """The cases of the contract in which the deposit may be reduced; no other is allowed.
 
-    Its third, unpaid rent, is none here: the bill is open and stays it, so what is set off against it is
-    recorded as a payment.
+    Unpaid rent is set off: when the deposit is settled its open bills are paid by that part.
     """
 
+    RENT = "rent"
     UTILITIES = "utilities"
     DAMAGE = "damage"
 
@@ -557,6 +574,7 @@ class CaseKind(StrEnum):
 def case_kind_label(kind: CaseKind) -> str:
     """The words of the contract (clause 4)."""
     labels: dict[CaseKind, str] = {
+        CaseKind.RENT: _("欠着的租金"),
         CaseKind.UTILITIES: _("应付没付的水、电、燃气费"),
         CaseKind.DAMAGE: _("损坏房屋、设施的修理费"),
     }

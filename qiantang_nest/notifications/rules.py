@@ -49,6 +49,10 @@ MESSAGES = {
     "bookings.change_asked": _l("合同 %(number)s 对方提出了变更，等您答复。"),
     "bookings.take_asked": _l("%(name)s 想把合同 %(number)s 转给贵司，等您答应。"),
     "bookings.change_done": _l("合同 %(number)s 的变更办好了，账单也跟着改了，请看一下。"),
+    "bookings.room_given_notice": _l(
+        "合同 %(number)s 有一间 %(day)s 起不租了，对方按合同提前说的；新房签好才算数。"
+    ),
+    "bookings.relocation_agreed": _l("合同 %(number)s 的户主答应放那间房了，新合同两边签好就换。"),
     "bookings.change_refused": _l("合同 %(number)s 的变更对方没有同意：%(reason)s"),
     "enterprises.returned": _l("%(name)s 的资料被退回：%(reason)s。改好再交一次就行。"),
     "housing.listing_approved": _l("%(house)s的 %(room)s 房可以出租了，已经上架。"),

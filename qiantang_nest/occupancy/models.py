@@ -99,7 +99,8 @@ class Lease(Base):
     """One contract between one lessor and one employer for rooms of one booking.
 
     ``drafted`` until both have signed, then ``signed``; ``cancelled`` if one side took its word back before
-    that (``LeaseWithdrawal``). Drafted and past ``sign_until`` means lapsed: computed, never stored.
+    that, or all rooms were given up before the first day (``LeaseWithdrawal``). Drafted and past
+    ``sign_until`` means lapsed: computed, never stored.
 
     Terms follow 住房租赁条例 art. 10 and the SAMR model lease; sums in fen, ``late_fee_permyriad`` is
     1/10,000 of the unpaid principal a day.
@@ -169,11 +170,15 @@ class Lease(Base):
 
 
 class LeaseRoom(Base):
-    """One room of a lease, its rent a month and its days; ends early when the room goes back early."""
+    """One room of a lease, its rent a month and its days; ends early when the room goes back early.
+
+    A room that was given up before its first day has no days: it ends on the day it starts, and is no room of
+    the lease any more (``LET``).
+    """
 
     __tablename__ = "lease_room"
     __table_args__ = (
-        CheckConstraint("ends_on > starts_on", name="period_forward"),
+        CheckConstraint("ends_on >= starts_on", name="period_forward"),
         CheckConstraint("rent_fen > 0", name="rent_positive"),
         Index("ix_lease_room_lease_id", "lease_id"),
         Index("ix_lease_room_room_id", "room_id"),
@@ -184,6 +189,7 @@ class LeaseRoom(Base):
     claim_id: Mapped[int] = mapped_column(ForeignKey("room_claim.id"), unique=True)
     room_id: Mapped[int] = mapped_column(ForeignKey("room.id"))
     rent_fen: Mapped[int]
+    """From the first day on; ``LeaseRoomRent`` has what was agreed for later days."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     follows_id: Mapped[int | None] = mapped_column(ForeignKey("lease_room.id"), unique=True)
@@ -191,6 +197,23 @@ class LeaseRoom(Base):
 
     lease: Mapped[Lease] = relationship()
     room: Mapped[Room] = relationship()
+
+
+LET = LeaseRoom.ends_on > LeaseRoom.starts_on
+"""Rooms that have days, as every lease had when it was signed."""
+
+
+class LeaseRoomRent(Base):
+    """Another rent a month of a room from a day on: agreed with the extension that begins on it."""
+
+    __tablename__ = "lease_room_rent"
+    __table_args__ = (CheckConstraint("rent_fen > 0", name="rent_positive"),)
+
+    lease_room_id: Mapped[int] = mapped_column(
+        ForeignKey("lease_room.id"), primary_key=True, autoincrement=False
+    )
+    starts_on: Mapped[date] = mapped_column(primary_key=True)
+    rent_fen: Mapped[int]
 
 
 class LeaseSignature(Base):
@@ -215,7 +238,8 @@ class LeaseSignature(Base):
 
 
 class LeaseWithdrawal(Base):
-    """Why a lease came to nothing: who took it back before both had signed, and the reason the others read.
+    """Why a lease came to nothing: who took it back before both had signed or gave up all its rooms before
+    the first day, and the reason the others read.
 
     ``office`` when a house of it was found dangerous. Signatures given before stay as they are.
     """
@@ -244,7 +268,9 @@ class LeaseChange(Base):
 
     __tablename__ = "lease_change"
     __table_args__ = (
-        CheckConstraint("kind IN ('end', 'extend', 'swap', 'transfer')", name="kind_known"),
+        CheckConstraint(
+            "kind IN ('end', 'extend', 'swap', 'transfer', 'release', 'relocate')", name="kind_known"
+        ),
         CheckConstraint("state IN ('asked', 'done', 'refused', 'withdrawn')", name="state_known"),
         CheckConstraint("asked_side IN ('lessor', 'lessee')", name="side_known"),
         CheckConstraint("(state = 'asked') = (decided_at IS NULL)", name="decided"),
@@ -252,9 +278,19 @@ class LeaseChange(Base):
         CheckConstraint(
             "kind <> 'transfer' OR state <> 'done' OR taken_at IS NOT NULL", name="taken_before_done"
         ),
+        CheckConstraint("kind <> 'relocate' OR new_lease_id IS NOT NULL", name="relocated_to_a_lease"),
+        CheckConstraint(
+            "agreed_at IS NULL OR (kind = 'relocate' AND agreed_by IS NOT NULL)", name="agreed_to_relocate"
+        ),
         # Of two open questions on one lease the second would be asked of facts the first may change.
         Index("uq_lease_change_open", "lease_id", unique=True, postgresql_where=text("state = 'asked'")),
         Index("ix_lease_change_lease_id", "lease_id"),
+        Index(
+            "uq_lease_change_new_lease_id",
+            "new_lease_id",
+            unique=True,
+            postgresql_where=text("new_lease_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -281,7 +317,13 @@ class LeaseChange(Base):
     taken_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
     taken_at: Mapped[datetime | None]
     new_lease_id: Mapped[int | None] = mapped_column(ForeignKey("lease.id"))
-    """The lease that goes on with the rooms, when it is another firm's."""
+    """The lease that goes on with the rooms, when it is another firm's; of a relocation, that of the room to
+    come, drafted with the question and signed before it is made."""
+    agreed_by: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    agreed_for: Mapped[int | None] = mapped_column(ForeignKey("owner.id"))
+    """Set when the clerk agreed as the household's proxy."""
+    agreed_at: Mapped[datetime | None]
+    """When the lessor let the room of a relocation go sooner than by notice."""
 
     lease: Mapped[Lease] = relationship(foreign_keys=[lease_id])
 

@@ -6,15 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from qiantang_nest.billing.models import DepositCase, DepositReturn
+from qiantang_nest.billing.models import Bill, DepositCase, DepositReturn, Payment
 from qiantang_nest.billing.queries.deposits import deposit_of
+from qiantang_nest.billing.queries.rent import rent_now
 from qiantang_nest.billing.rules import CaseKind
-from qiantang_nest.billing.services import issue_due_bills, record_payment
+from qiantang_nest.billing.services import issue_due_bills, record_payment, reverse_payment
 from qiantang_nest.billing.services.deposits import decide_case, open_case, reply_to_case, return_deposit
 from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import InvalidValue, NotAllowed, WrongState
+from qiantang_nest.ledger.queries import balance
 from qiantang_nest.occupancy.models import Handover, LeaseRoom
 from qiantang_nest.occupancy.queries.handovers import rooms_work
 from qiantang_nest.occupancy.rules import THINGS, Condition, Moment, Worse, worse_since
@@ -38,7 +41,7 @@ SHEET = Sheet(
 class Ended:
     """A lease of one room that ended yesterday, nobody in it, deposit of 600 yuan paid."""
 
-    def __init__(self, *, people: bool = False) -> None:
+    def __init__(self, *, people: bool = False, paid_fen: int = 4 * 60_000) -> None:
         self.villager, owner = make.make_villager()
         self.manager, enterprise = make.make_employer()
         self.lease = make.make_lease(
@@ -51,7 +54,12 @@ class Ended:
         record_payment(
             enterprise=enterprise,
             owner=owner,
-            amount_fen=4 * 60_000,
+            amount_fen=paid_fen,
+            chosen_bill_ids=make.db.session.execute(
+                select(Bill.id).where(Bill.lease_id == self.lease.id).order_by(Bill.seq)
+            )
+            .scalars()
+            .all(),
             paid_on=TODAY,
             method="bank",
             actor=self.villager,
@@ -82,11 +90,11 @@ class Ended:
         self.confirm(self.write(self.villager), self.manager)
         return self
 
-    def claim(self, fen: int, actor: Actor | None = None) -> DepositCase:
+    def claim(self, fen: int, actor: Actor | None = None, kind: CaseKind = CaseKind.DAMAGE) -> DepositCase:
         with transaction():
             return open_case(
                 lease_room=self.room,
-                kind=CaseKind.DAMAGE,
+                kind=kind,
                 amount_fen=fen,
                 what="空调遥控器",
                 evidence_media=None,
@@ -231,6 +239,85 @@ def test_no_more_is_kept_than_is_held_and_not_before_the_sheet(db_session: Any) 
         one.claim(1, one.manager)
 
 
+def test_open_rent_is_paid_by_the_deposit_and_the_rest_goes_back(db_session: Any) -> None:
+    one = Ended(paid_fen=200_000).given_back()  # the deposit and 1,400.00 of 1,800.00 rent
+    with pytest.raises(InvalidValue, match=r"还欠 ¥400\.00"):
+        one.claim(40_001, kind=CaseKind.RENT)
+    rent, damage = one.claim(40_000, kind=CaseKind.RENT), one.claim(5_000)
+    for case in (rent, damage):
+        one.reply(case, one.manager, agrees=True)
+    deposit = deposit_of(one.room, TODAY)
+    assert (deposit.kept_fen, deposit.rent_fen, deposit.back_fen) == (5_000, 40_000, 15_000)
+    made = one.give_back(15_000)
+    assert (made.deducted_fen, made.rent_fen, made.paid_fen) == (5_000, 40_000, 15_000)
+    assert deposit_of(one.room, TODAY).open_rent == []
+    payment = make.db.session.get_one(Payment, made.rent_payment_id)
+    assert (payment.method, payment.state, payment.unallocated_fen) == ("deposit", "confirmed", 0)
+    pair = {"payer_id": one.lease.enterprise_id, "payee_id": one.lease.owner_id}
+    assert balance(account="receivable", **pair) == 0
+    assert balance(account="deposit_held", **pair) == 0
+    assert balance(account="bank", **pair) == 200_000 - 15_000
+    assert rent_now(one.villager, TODAY).arrived_fen == 200_000
+    with pytest.raises(WrongState, match="不能冲回"), transaction():
+        reverse_payment(payment=payment, reason="记错了", actor=one.villager, now=NOW)
+
+
+def test_rent_paid_meanwhile_is_not_taken_from_the_deposit(db_session: Any) -> None:
+    one = Ended(paid_fen=200_000).given_back()
+    one.reply(one.claim(40_000, kind=CaseKind.RENT), one.manager, agrees=True)
+    with transaction():
+        record_payment(
+            enterprise=one.lease.enterprise,
+            owner=one.lease.owner,
+            amount_fen=30_000,
+            paid_on=TODAY,
+            method="cash",
+            actor=one.villager,
+            now=NOW,
+        )
+    with pytest.raises(WrongState, match="刚才变了"):
+        one.give_back(20_000)
+    made = one.give_back(50_000)
+    assert (made.rent_fen, made.paid_fen) == (10_000, 50_000)
+
+
+def test_two_rooms_pay_no_more_rent_than_is_owed(db_session: Any) -> None:
+    """What one room is to pay the other can no longer be asked for; a deposit pays at most what it holds."""
+    villager, owner = make.make_villager()
+    manager, enterprise = make.make_employer()
+    house = make.make_house(owner)
+    lease = make.make_lease(
+        enterprise, [make.make_room(house), make.make_room(house)], date(2026, 8, 23), TODAY
+    )
+    issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
+    deposit_bill = make.db.session.execute(select(Bill.id).where(Bill.kind == "deposit")).scalar_one()
+    record_payment(
+        enterprise=enterprise,
+        owner=owner,
+        amount_fen=120_000 + 3 * 120_000 - 70_000,
+        paid_on=TODAY,
+        method="bank",
+        chosen_bill_ids=[deposit_bill],
+        actor=villager,
+        now=NOW,
+    )
+    make.db.session.commit()
+    ones = []
+    for room in make.db.session.query(LeaseRoom).filter_by(lease_id=lease.id).order_by(LeaseRoom.id):
+        one = Ended.__new__(Ended)
+        one.villager, one.manager, one.lease, one.room = villager, manager, lease, room
+        ones.append(one.given_back())
+    first, second = ones
+    with pytest.raises(InvalidValue, match="最多还能扣"):
+        first.claim(60_001, kind=CaseKind.RENT)
+    first.reply(first.claim(60_000, kind=CaseKind.RENT), manager, agrees=True)
+    with pytest.raises(InvalidValue, match=r"最多还能从押金里抵 ¥100\.00"):
+        second.claim(10_001, kind=CaseKind.RENT)
+    second.reply(second.claim(10_000, kind=CaseKind.RENT), manager, agrees=True)
+    assert first.give_back(0).rent_fen == 60_000
+    assert second.give_back(50_000).rent_fen == 10_000
+
+
 # --- the pages --------------------------------------------------------------------------------------
 
 
@@ -286,3 +373,29 @@ def test_rooms_held_over_are_asked_about(client: Any) -> None:
     assert "过了 1 天" in page
     assert "到期没交还的房" in client.get("/").text
     assert "没有到期没交还的房" in sign_in(client, make.make_employer()[0]).get("/rooms-due-back").text
+
+
+@pytest.mark.usefixtures("at_now")
+def test_both_sides_see_the_rent_a_deposit_paid(client: Any) -> None:
+    one = Ended(paid_fen=200_000).given_back()
+    sign_in(client, one.villager)
+    deposit = f"/lease-rooms/{one.room.id}/deposit"
+    assert "还欠着的租金" in client.get(deposit).text
+    assert submit(client, f"{deposit}/case", kind="rent", amount="500", what="十月").status_code == 422
+    assert submit(client, f"{deposit}/case", kind="rent", amount="400", what="十月").status_code == 303
+    case = make.db.session.query(DepositCase).one()
+    one.reply(case, one.manager, agrees=True)
+    page = client.get(f"{deposit}/return").text
+    assert 'value="20000"' in page
+    assert "抵欠着的租金" in page
+    form = {"paid_on": "2026-11-23", "method": "bank", "shown": "20000"}
+    assert submit(client, f"{deposit}/return", **form).status_code == 303
+    bill = make.db.session.query(Bill).filter_by(kind="rent").order_by(Bill.due_on.desc()).first()
+    for side in (one.villager, one.manager):
+        sign_in(client, side)
+        assert "从押金里抵了 ¥400.00 租金" in client.get(deposit).text
+        assert "从押金里抵" in client.get(f"/bills/{bill.id}").text
+    payment = make.db.session.query(Payment).filter_by(method="deposit").one()
+    sign_in(client, one.villager)
+    assert "冲回" not in client.get(f"/payments/{payment.id}").text
+    assert submit(client, f"/payments/{payment.id}/reverse", reason="x").status_code == 409

@@ -23,7 +23,7 @@ from qiantang_nest.core.money import split_largest_remainder
 from qiantang_nest.core.period import Period
 from qiantang_nest.ledger import services as ledger
 from qiantang_nest.ledger.queries import balance
-from qiantang_nest.occupancy.models import Lease, LeaseRoom
+from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseRoomRent
 from tests import factories as make
 from tests.run_folder import TestDatabase
 
@@ -212,13 +212,26 @@ def test_batches_keep_villages_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(plan_batches(until=make.TODAY)) == 3
 
 
+def rent_by_rent(data: st.DataObject, room: LeaseRoom) -> list[rules.RentedRoom]:
+    """Give the room up to two later rents; returns its days at each."""
+    length = (room.ends_on - room.starts_on).days
+    steps = sorted(data.draw(st.sets(st.integers(1, length), max_size=2)) - {length})
+    later = [
+        (room.starts_on + timedelta(days=step), data.draw(st.integers(10_000, 300_000))) for step in steps
+    ]
+    db.session.add_all(
+        LeaseRoomRent(lease_room_id=room.id, starts_on=day, rent_fen=fen) for day, fen in later
+    )
+    return rules.rent_by_rent(room.id, Period(room.starts_on, room.ends_on), room.rent_fen, later)
+
+
 days = st.dates(date(2025, 1, 1), date(2027, 12, 31))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_sql_and_rules_agree(data: st.DataObject) -> None:
-    """Random leases, rooms that come late or go early, both conventions and both bases."""
+    """Random leases, rooms that come late, go early or change their rent, conventions and bases."""
     first = data.draw(days)
     length = data.draw(st.integers(1, 420))
     convention = data.draw(st.sampled_from(["anchor", "calendar"]))
@@ -235,14 +248,15 @@ def test_sql_and_rules_agree(data: st.DataObject) -> None:
         for room in rooms_of(lease):
             room.starts_on = first + timedelta(days=data.draw(st.integers(0, length - 1)))
             room.ends_on = end - timedelta(days=data.draw(st.integers(0, (end - room.starts_on).days - 1)))
+        parts = {room.id: rent_by_rent(data, room) for room in rooms_of(lease)}
         db.session.flush()
         issue_due_bills(lease=lease, today=until, actor=SYSTEM)
         # A month is due for the bill as a whole: the first of its rooms decides.
         expected: dict[int, list[tuple[int, rules.ScheduledPiece]]] = {}
-        for room in rooms_of(lease):
+        for room_id, part in ((room_id, part) for room_id, of_room in parts.items() for part in of_room):
             terms = rules.LeaseTerms(
-                rent_fen=room.rent_fen,
-                period=Period(room.starts_on, room.ends_on),
+                rent_fen=part.rent_fen,
+                period=part.period,
                 convention=rules.Convention(convention),
                 proration=rules.Proration(proration),
                 bill_lead_days=lead,
@@ -250,7 +264,7 @@ def test_sql_and_rules_agree(data: st.DataObject) -> None:
                 anchor_on=first,
             )
             for piece in rules.schedule(terms):
-                expected.setdefault(piece.seq, []).append((room.id, piece))
+                expected.setdefault(piece.seq, []).append((room_id, piece))
         due = {seq: pieces for seq, pieces in expected.items() if min(p.issue_on for _, p in pieces) <= until}
         issued = {bill.seq: bill for bill in bills_of(lease)}
         assert issued.keys() == due.keys()
@@ -263,12 +277,12 @@ def test_sql_and_rules_agree(data: st.DataObject) -> None:
                     x.lease_room_id, x.starts_on, x.ends_on, x.days, x.base_days, x.whole, x.rate_fen,
                     x.amount_fen,
                 )
-                for x in sorted(lines_of(bill), key=lambda line: line.lease_room_id)
+                for x in sorted(lines_of(bill), key=lambda line: (line.lease_room_id, line.starts_on))
             ] == [
                 (
                     room_id, p.starts_on, p.ends_on, p.days, p.base_days, p.whole, p.rate_fen, p.amount_fen,
                 )
-                for room_id, p in sorted(pieces, key=lambda pair: pair[0])
+                for room_id, p in sorted(pieces, key=lambda pair: (pair[0], pair[1].starts_on))
             ]  # fmt: skip
         savepoint.rollback()
 

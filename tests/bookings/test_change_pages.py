@@ -1,17 +1,29 @@
 """The pages of changes: what they show, what they send, what they refuse."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from qiantang_nest.bookings.rules.changes import ChangeKind
+from qiantang_nest.core.db import transaction
 from qiantang_nest.notifications.models import Message
-from qiantang_nest.occupancy.models import LeaseChange, LeaseRoom
+from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom
+from qiantang_nest.occupancy.services.contract import ensure_document
 from tests import factories as make
-from tests.bookings.test_lease_changes import ENDS, Let, ask, let, other_room
+from tests.bookings.test_lease_changes import (
+    ENDS,
+    Let,
+    ask,
+    coming,
+    elsewhere,
+    ending,
+    last_code,
+    let,
+    other_room,
+)
 from tests.conftest import sign_in
 from tests.factories import TODAY
 from tests.forms import submit
@@ -160,6 +172,7 @@ def test_the_asker_withdraws(client: Any) -> None:
     assert [one.state for one in changes(one)] == ["withdrawn"]
 
 
+@pytest.mark.breaks_invariants("a lease that was billed becomes a draft again")
 def test_a_draft_is_not_changed(client: Any) -> None:
     one = let()
     make.take_back_to_draft(one.lease)
@@ -228,3 +241,121 @@ def test_a_sister_firm_takes_over(client: Any) -> None:
     assert sent.status_code == 303
     sign_in(client, sister)
     assert client.get("/bookings").text.count("/bookings/") >= 1
+
+
+def test_an_extension_names_another_rent(client: Any) -> None:
+    one = let()
+    sign_in(client, one.manager)
+    address = f"/leases/{one.lease.id}/extend"
+    rooms = [room.id for room in one.rooms]
+    names = [f"rent_{room_id}" for room_id in rooms]
+    form: dict[str, Any] = {"rooms": rooms, "last_on": "2027-12-09", "reason": "订单多"}
+    for wrong, words in (("0.5", "不在"), ("六百", "不是"), ("1000000", "不在")):
+        answer = submit(client, address, show="1", **{**form, names[0]: wrong})
+        assert (answer.status_code, words in answer.text) == (422, True), wrong
+    written = {names[0]: "650", names[1]: ""}
+    page = submit(client, address, show="1", **form, **written).text
+    assert "1,250.00" in page
+    assert submit(client, address, shown=digest_in(page), **form, **written).status_code == 303
+    (change,) = changes(one)
+    assert change.terms["rents"] == [[rooms[0], 65_000]]
+    sign_in(client, one.villager)
+    page = client.get(f"/lease-changes/{change.id}").text
+    assert "650.00" in page
+    sent = submit(client, f"/lease-changes/{change.id}/answer", answer="yes", shown=digest_in(page))
+    assert sent.status_code == 303
+    assert "2027-09-10 起 650.00" in client.get(f"/leases/{one.lease.id}").text
+    assert "2027-09-10 起 650.00" in client.get(f"/leases/{one.lease.id}/booking", follow_redirects=True).text
+
+
+def test_rooms_are_given_up_before_the_first_day(client: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    sign_in(client, one.manager)
+    assert "起租前退掉" in client.get(f"/leases/{one.lease.id}").text
+    address = f"/leases/{one.lease.id}/release"
+    assert submit(client, address, show="1").status_code == 422
+    form = {"rooms": [one.rooms[0].id], "reason": "少来几个人"}
+    page = submit(client, address, show="1", **form).text
+    assert "不租了" in page
+    assert "收 ¥600.00" in page
+    assert submit(client, address, shown=digest_in(page), **form).status_code == 303
+    form = {"rooms": [one.rooms[1].id], "reason": "都不来了"}
+    page = submit(client, address, show="1", **form).text
+    assert "整份不再生效" in page
+    assert submit(client, address, shown=digest_in(page), **form).status_code == 303
+    page = client.get(f"/leases/{one.lease.id}").text
+    assert "起租前退掉了" in page
+    assert "都不来了" in page
+    assert client.get(f"/leases/{one.lease.id}/booking", follow_redirects=True).status_code == 200
+    sign_in(client, one.villager)
+    assert client.get(f"/leases/{one.lease.id}").status_code == 200
+    running = let()
+    sign_in(client, running.manager)
+    assert "起租前退掉" not in client.get(f"/leases/{running.lease.id}").text
+    form = {"rooms": [running.rooms[0].id], "reason": "x"}
+    assert submit(client, f"/leases/{running.lease.id}/release", **form).status_code == 422
+
+
+def test_a_room_of_another_household_is_signed_for_and_taken(client: Any) -> None:
+    one = let()
+    sign_in(client, one.manager)
+    address = f"/leases/{one.lease.id}/relocate"
+    assert "同村别家在这些天没有空房" in client.get(address).text
+    neighbour, room_id = elsewhere()
+    form = {"room": one.rooms[0].id, "other": room_id, "first_on": TODAY.isoformat(), "reason": "屋顶漏水"}
+    page = submit(client, address, show="1", **form).text
+    assert "新房和新合同" in page
+    assert "700.00" in page
+    assert "离原来约" in page
+    assert submit(client, address, shown=digest_in(page), **form).status_code == 303
+    (change,) = changes(one)
+    lease = make.db.session.get_one(Lease, change.new_lease_id)
+    page = client.get(f"/lease-changes/{change.id}").text
+    assert lease.number in page
+    assert "撤回这个变更" in page
+    sign_in(client, neighbour)
+    assert client.get(f"/lease-changes/{change.id}").status_code == 404
+    assert "1 人从 2026-11-23 起搬过来" in client.get(f"/leases/{lease.id}/sign").text
+    sign_in(client, one.villager)
+    assert client.get(f"/leases/{lease.id}").status_code == 404
+    assert "换到别家" in client.get("/").text
+    page = client.get(f"/lease-changes/{change.id}").text
+    sent = submit(client, f"/lease-changes/{change.id}/answer", answer="yes", shown=digest_in(page))
+    assert "新合同两边签好" in client.get(sent.location).text
+    assert "答应放这间房了" in client.get(f"/lease-changes/{change.id}").text
+    for actor in (neighbour, one.manager):
+        sign_in(client, actor)
+        submit(client, f"/leases/{lease.id}/sign", send="1")
+        with transaction():
+            document = ensure_document(lease)
+        answer = submit(client, f"/leases/{lease.id}/sign", document=document, code=last_code())
+        assert answer.status_code == 303, answer.text
+    (made,) = changes(one)
+    assert made.state == "done"
+    page = client.get(f"/lease-changes/{change.id}").text
+    assert "两边签好了" in page
+    assert "换到别家" in client.get(f"/leases/{one.lease.id}").text
+    bill = one.bills()[-1]
+    assert "换到别家" in client.get(f"/bills/{bill.id}").text
+
+
+def test_agreed_actual_and_billed_days_stand_apart_and_holding_over_is_asked_about(client: Any) -> None:
+    one = ending(date(2026, 11, 20))
+    make.make_handover(
+        one.rooms[0],
+        "start",
+        happened_on=date(2026, 9, 12),
+        lessee_at=make.NOW,
+        lessee_by=one.manager.user_id,
+    )
+    clerk = make.make_clerk()
+    make.db.session.commit()
+    for actor in (one.manager, one.villager, clerk):
+        sign_in(client, actor)
+        page = client.get(f"/leases/{one.lease.id}/booking", follow_redirects=True).text
+        assert "2026-11-19" in page
+        assert "2026-09-12 交房" in page
+        assert "账单出到" in page
+        assert "到期了还没交还" in client.get(f"/leases/{one.lease.id}").text
+        assert "到期没交还" in client.get("/", follow_redirects=True).text
+        assert one.lease.number in client.get("/rooms-due-back").text

@@ -1,28 +1,47 @@
 """Changes of signed leases: rooms, people, bills and the ledger, in money terms to the fen."""
 
+import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from qiantang_nest.billing.models import Bill, Payment
+from qiantang_nest.billing.models import Bill, BillLine, Payment
 from qiantang_nest.billing.services import issue_due_bills, record_payment, reverse_payment
+from qiantang_nest.bookings.queries.bookings import booking_of_lease
 from qiantang_nest.bookings.queries.change_effects import effect_of
 from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, Fate, Wanted
 from qiantang_nest.bookings.services.change_booking import (
     DiffersFromShown,
     answer_change,
     ask_change,
+    finish_relocation,
     take_lease,
     withdraw_change,
 )
 from qiantang_nest.core.actor import SYSTEM, Actor
+from qiantang_nest.core.clock import business_date
 from qiantang_nest.core.db import transaction
 from qiantang_nest.core.errors import DomainError, InvalidValue, NotAllowed, WrongState
 from qiantang_nest.core.period import Period
-from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, RoomTaken, Stay
+from qiantang_nest.enterprises.models import Enterprise
+from qiantang_nest.notifications.models import OutboxItem
+from qiantang_nest.occupancy.models import (
+    Lease,
+    LeaseChange,
+    LeaseRoom,
+    LeaseRoomRent,
+    RoomClaim,
+    RoomTaken,
+    Stay,
+)
+from qiantang_nest.occupancy.queries.lease_changes import open_change_of
+from qiantang_nest.occupancy.queries.leases import lease_sums, rooms_of_lease, withdrawals_of
+from qiantang_nest.occupancy.services.contract import ensure_document
+from qiantang_nest.occupancy.services.signing import request_code, sign_lease, signatures_of
+from qiantang_nest.occupancy.services.withdrawing import withdraw_lease
 from tests import factories as make
 from tests.factories import NOW, TODAY
 
@@ -287,19 +306,25 @@ def test_an_extension_takes_the_days_after_the_lessors_yes(db_session: Any) -> N
     assert {stay.ends_on for stay in one.stays} == {end}
 
 
-def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
-    """Ends 20 November within an anchor month; a week later people are still in: it goes on without a gap."""
+def ending(ends_on: date) -> Let:
+    """A lease of one room of 600 yuan that ends on another day, with one worker in it, nothing paid."""
     manager, enterprise = make.make_employer()
     villager, owner = make.make_villager()
-    lease = make.make_lease(enterprise, [make.make_room(make.make_house(owner))], BEGAN, date(2026, 11, 20))
+    lease = make.make_lease(enterprise, [make.make_room(make.make_house(owner))], BEGAN, ends_on)
     room = make.db.session.execute(select(LeaseRoom).where(LeaseRoom.lease_id == lease.id)).scalar_one()
     stay = make.make_stay(make.make_worker(enterprise, is_local=True), room)
     issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
     make.db.session.commit()
-    one = Let(lease, [room], [stay], manager, villager)
+    return Let(lease, [room], [stay], manager, villager)
+
+
+def test_a_part_month_billed_at_the_end_becomes_whole(db_session: Any) -> None:
+    """Ends 20 November within an anchor month; a week later people are still in: it goes on without a gap."""
+    one = ending(date(2026, 11, 20))
+    (stay,) = one.stays
     assert one.standing()[3] == 20_000
     change = ask(one, one.wanted(ChangeKind.EXTEND, date(2026, 12, 31)))
-    answer(one, change, villager)
+    answer(one, change, one.villager)
     assert one.standing() == {1: 60_000, 2: 60_000, 3: 60_000}
     new = one.bills()[-1]
     # Asked for only today: the days of grace count from now.
@@ -495,3 +520,437 @@ def test_who_may_take_and_who_may_pass_on(db_session: Any) -> None:
     change, sister = passed_on(one, TODAY)
     with pytest.raises(WrongState), transaction():
         withdraw_change(change=change, actor=sister, now=NOW)
+
+
+def test_couples_shifts_and_wishes_go_over_with_the_people(db_session: Any) -> None:
+    one = let(people=False)
+    firm = one.lease.enterprise
+    wife = make.make_worker(firm, "F", is_local=True, wish_group="三车间", ground_floor=True)
+    husband = make.make_worker(firm, is_local=True, couple_with_id=wife.id)
+    wife.couple_with_id = husband.id
+    night = make.make_worker(firm, is_local=True, shift="night", wish_group="夜班组")
+    key = 1000 + min(wife.id, husband.id)
+    for bed, worker in enumerate((wife, husband), start=1):
+        make.make_stay(worker, one.rooms[0], bed, companion_key=key)
+    make.make_stay(night, one.rooms[1], by_hand=True)
+    make.db.session.commit()
+    change, sister = passed_on(one, TODAY)
+    # Known there already, with a wish of the sister firm's own: that one stays.
+    known = make.make_worker(
+        make.db.session.get_one(Enterprise, sister.enterprise_id),
+        id_number=night.id_number,
+        wish_group="二楼",
+    )
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    stays = {
+        stay.worker.name: stay
+        for stay in make.db.session.execute(
+            select(Stay).where(Stay.enterprise_id == sister.enterprise_id)
+        ).scalars()
+    }
+    she, he, guard = (stays[worker.name] for worker in (wife, husband, known))
+    assert (she.worker.couple_with_id, he.worker.couple_with_id) == (he.worker_id, she.worker_id)
+    assert she.companion_key == he.companion_key == 1000 + min(she.worker_id, he.worker_id)
+    assert (she.worker.wish_group, she.worker.ground_floor) == ("三车间", True)
+    assert (guard.worker_id, guard.worker.shift, guard.worker.wish_group) == (known.id, "night", "二楼")
+    assert guard.by_hand
+
+
+def test_who_goes_over_without_a_partner_is_no_couple_there(db_session: Any) -> None:
+    one = let(people=False)
+    wife = make.make_worker(one.lease.enterprise, "F", is_local=True)
+    husband = make.make_worker(one.lease.enterprise, is_local=True, couple_with_id=wife.id)
+    wife.couple_with_id = husband.id
+    make.make_stay(wife, one.rooms[0], companion_key=1000 + wife.id)
+    change, sister = passed_on(one, TODAY)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    stay = make.db.session.execute(
+        select(Stay).where(Stay.enterprise_id == sister.enterprise_id)
+    ).scalar_one()
+    assert stay.worker.couple_with_id is None
+
+
+# --- another rent ---------------------------------------------------------------------------------------
+
+
+def test_an_extension_at_another_rent_leaves_the_time_before_as_it_was(db_session: Any) -> None:
+    """Ends 20 November, within an anchor month: it is billed in two parts, each at its rent and days."""
+    one = ending(date(2026, 11, 20))
+    assert one.standing()[3] == 20_000
+    wanted = one.wanted(ChangeKind.EXTEND, date(2026, 12, 31), rents=((one.rooms[0].id, 75_000),))
+    effect = shown(one, wanted)
+    (room,) = effect.rooms
+    assert (room.rent_fen, room.rent_after_fen, effect.rent_after_fen) == (60_000, 75_000, 75_000)
+    (bill,) = effect.bills
+    # 10 of 30 days at 600.00, 20 at 750.00.
+    assert (bill.before_fen, bill.after_fen) == (20_000, 20_000 + 50_000)
+    change = ask(one, wanted)
+    answer(one, change, one.villager)
+    assert one.standing() == {1: 60_000, 2: 60_000, 3: 70_000}
+    lines = make.db.session.execute(
+        select(BillLine.starts_on, BillLine.ends_on, BillLine.rate_fen, BillLine.amount_fen)
+        .join(Bill)
+        .where(Bill.lease_id == one.lease.id, Bill.seq == 3, Bill.voided_at.is_(None))
+        .order_by(BillLine.starts_on)
+    ).all()
+    assert [tuple(line) for line in lines] == [
+        (date(2026, 11, 10), date(2026, 11, 20), 60_000, 20_000),
+        (date(2026, 11, 20), date(2026, 12, 10), 75_000, 50_000),
+    ]
+    sums = [lease_sums([one.lease.id], day)[one.lease.id][2] for day in (date(2026, 11, 19), TODAY)]
+    assert sums == [60_000, 75_000]
+    assert issue_due_bills(lease=one.lease, today=date(2026, 12, 10), actor=SYSTEM).amount_fen == 53_226
+
+
+def test_a_rent_that_was_to_begin_is_forgotten_with_an_early_end(db_session: Any) -> None:
+    """Agreed 750.00 from September; ended in June; extended again at the old rent: no 750.00 comes back."""
+    one = let()
+    rents = ((one.rooms[0].id, 75_000), (one.rooms[1].id, 60_000))
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31), rents=rents))
+    answer(one, change, one.villager)
+    kept = make.db.session.execute(select(LeaseRoomRent)).scalars().all()
+    assert [(rent.lease_room_id, rent.starts_on, rent.rent_fen) for rent in kept] == [
+        (one.rooms[0].id, ENDS, 75_000)
+    ]
+    ask(one, one.wanted(ChangeKind.END, date(2027, 6, 30)))
+    assert make.db.session.execute(select(LeaseRoomRent)).first() is None
+    change = ask(one, one.wanted(ChangeKind.EXTEND, date(2027, 12, 31)))
+    answer(one, change, one.villager)
+    assert shown(one, one.wanted(ChangeKind.END, date(2027, 10, 31))).rent_before_fen == 120_000
+
+
+def test_a_transfer_takes_the_rents_along(db_session: Any) -> None:
+    one = ending(date(2026, 12, 10))
+    day = date(2026, 12, 31)
+    wanted = one.wanted(ChangeKind.EXTEND, day, rents=((one.rooms[0].id, 75_000),))
+    answer(one, ask(one, wanted), one.villager)
+    change, sister = passed_on(one, TODAY)
+    with transaction():
+        take_lease(change=change, actor=sister, now=NOW)
+    answer(one, change, one.villager)
+    room = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == change.new_lease_id)
+    ).scalar_one()
+    rent = make.db.session.execute(
+        select(LeaseRoomRent).where(LeaseRoomRent.lease_room_id == room.id)
+    ).scalar_one()
+    assert (room.rent_fen, rent.starts_on, rent.rent_fen) == (60_000, date(2026, 12, 10), 75_000)
+
+
+# --- before the first day ---------------------------------------------------------------------------------
+
+
+def coming(first: date, *, notice_days: int = 30) -> Let:
+    """A lease of two rooms that begins later, its deposit and, if due, first month billed and paid."""
+    manager, enterprise = make.make_employer()
+    villager, owner = make.make_villager()
+    house = make.make_house(owner)
+    rooms = [make.make_room(house), make.make_room(house)]
+    lease = make.make_lease(
+        enterprise, rooms, first, date(2027, 9, 10), signed_on=TODAY, notice_days=notice_days
+    )
+    lease_rooms = list(
+        make.db.session.execute(
+            select(LeaseRoom).where(LeaseRoom.lease_id == lease.id).order_by(LeaseRoom.id)
+        ).scalars()
+    )
+    stays = [
+        make.make_stay(make.make_worker(enterprise, is_local=True), room, arrived_on=None)
+        for room in lease_rooms
+    ]
+    issue_due_bills(lease=lease, today=TODAY, actor=SYSTEM)
+    one = Let(lease, lease_rooms, stays, manager, villager)
+    record_payment(
+        enterprise=enterprise,
+        owner=owner,
+        amount_fen=lease.deposit_fen + sum(one.standing().values()),
+        paid_on=TODAY,
+        method="bank",
+        actor=villager,
+        now=NOW,
+    )
+    make.db.session.commit()
+    return one
+
+
+def deposit_bills(one: Let) -> list[Bill]:
+    return list(
+        make.db.session.execute(
+            select(Bill).where(Bill.lease_id == one.lease.id, Bill.kind == "deposit").order_by(Bill.id)
+        ).scalars()
+    )
+
+
+def test_one_room_given_up_before_the_first_day_costs_nothing(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    effect = shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    assert [(bill.seq, bill.before_fen, bill.after_fen) for bill in effect.bills] == [
+        (0, 120_000, 60_000),
+        (1, 120_000, 60_000),
+    ]
+    assert (effect.needs_yes, effect.cancels, effect.credit_fen) == (False, False, 120_000)
+    ask(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    assert (one.lease.state, one.lease.deposit_fen) == ("signed", 60_000)
+    assert [claim_of(room).state for room in one.rooms] == ["released", "leased"]
+    assert [stay.cancelled_at for stay in one.stays] == [NOW, None]
+    old, new = deposit_bills(one)
+    assert (old.voided_at, new.amount_fen, new.paid_fen, new.replaces_id) == (NOW, 60_000, 60_000, old.id)
+    assert one.standing() == {1: 60_000}
+    # It is as if the room had never been of the lease: no bed, no sheet, not one more bill.
+    assert [room.id for room in rooms_of_lease(one.lease.id)] == [one.rooms[1].id]
+    assert lease_sums([one.lease.id], TODAY)[one.lease.id][0] == 1
+    assert make.make_claim(one.rooms[0].room, one.lease.starts_on, ENDS, "closed", reason="自用").id
+    with pytest.raises(InvalidValue, match="还在租"):
+        shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    run = issue_due_bills(lease=one.lease, today=ENDS, actor=SYSTEM)
+    assert run.amount_fen == run.bills * 60_000 - (60_000 - one.standing()[max(one.standing())])
+
+
+def test_the_whole_lease_given_up_leaves_no_bill(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    effect = shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on))
+    assert (effect.cancels, effect.credit_fen, effect.deposit_after_fen) == (True, 240_000, 0)
+    change = ask(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on))
+    assert (change.state, one.lease.state) == ("done", "cancelled")
+    assert {claim_of(room).state for room in one.rooms} == {"released"}
+    assert {stay.cancelled_at for stay in one.stays} == {NOW}
+    assert all(bill.voided_at for bill in [*one.bills(), *deposit_bills(one)])
+    payment = make.db.session.execute(select(Payment)).scalar_one()
+    assert payment.unallocated_fen == payment.amount_fen == 240_000
+    assert issue_due_bills(lease=one.lease, today=ENDS, actor=SYSTEM).bills == 0
+
+
+def test_late_it_needs_the_other_sides_yes_and_after_the_first_day_it_is_no_release(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=30))
+    change = ask(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on))
+    assert (change.state, one.lease.state) == ("asked", "signed")
+    answer(one, change, one.villager)
+    assert one.lease.state == "cancelled"
+    by_notice = coming(TODAY + timedelta(days=31))
+    change = ask(
+        by_notice, by_notice.wanted(ChangeKind.RELEASE, by_notice.lease.starts_on), by_notice.villager
+    )
+    assert (change.state, by_notice.lease.state) == ("done", "cancelled")
+    running = let()
+    with pytest.raises(InvalidValue, match="已经起租"):
+        shown(running, running.wanted(ChangeKind.RELEASE, BEGAN))
+
+
+def test_a_room_agreed_in_anothers_place_goes_with_it(db_session: Any) -> None:
+    one = coming(TODAY + timedelta(days=5), notice_days=3)
+    swap = one.wanted(ChangeKind.SWAP, TODAY + timedelta(days=9), 0, room_id=other_room(one))
+    answer(one, ask(one, swap), one.villager)
+    new = make.db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.follows_id == one.rooms[0].id)
+    ).scalar_one()
+    with pytest.raises(InvalidValue, match="一起退"):
+        shown(one, one.wanted(ChangeKind.RELEASE, one.lease.starts_on, 0))
+    ask(one, Wanted(ChangeKind.RELEASE, (one.rooms[0].id, new.id), one.lease.starts_on))
+    assert (one.lease.deposit_fen, one.standing()) == (60_000, {1: 60_000})
+
+
+# --- a room of another household ------------------------------------------------------------------------
+
+
+def last_code() -> str:
+    newest = select(OutboxItem).where(OutboxItem.key.startswith("code:")).order_by(OutboxItem.id.desc())
+    item = make.db.session.execute(newest.limit(1)).scalar_one()
+    return re.findall(r"\d{6}", item.body)[0]
+
+
+@dataclass
+class Moving:
+    """A worker is to move from the first room to one of another household, ten days from now."""
+
+    one: Let
+    neighbour: Actor
+    change: LeaseChange
+
+    @property
+    def draft(self) -> Lease:
+        found = make.db.session.get_one(Lease, self.change.new_lease_id)
+        return found
+
+    @property
+    def new_room(self) -> LeaseRoom:
+        return make.db.session.execute(
+            select(LeaseRoom).where(LeaseRoom.lease_id == self.draft.id)
+        ).scalar_one()
+
+    def sign(self, actor: Actor, now: datetime = NOW) -> None:
+        with transaction():
+            request_code(lease=self.draft, actor=actor, now=now)
+        with transaction():
+            sign_lease(
+                lease=self.draft,
+                shown_sha256=ensure_document(self.draft),
+                code=last_code(),
+                actor=actor,
+                now=now,
+                today=business_date(now),
+            )
+            if self.draft.state == "signed":
+                finish_relocation(new_lease=self.draft, actor=actor, today=business_date(now), now=now)
+                issue_due_bills(lease=self.draft, today=business_date(now), actor=actor)
+
+
+def elsewhere(rent_fen: int = 70_000, **fields: Any) -> tuple[Actor, int]:
+    """Another household of the village with a room on the market; returns who speaks for it and the room."""
+    neighbour, owner = make.make_villager()
+    listing = make.make_listing(
+        make.make_room(make.make_house(owner), **fields), rent_fen=rent_fen, ends_on=date(2028, 1, 1)
+    )
+    listing.room.house.safe_until = date(2028, 1, 1)
+    make.db.session.commit()
+    return neighbour, int(listing.room_id)
+
+
+def moving(day: date = TODAY + timedelta(days=10), **fields: Any) -> Moving:
+    one = let(**fields)
+    neighbour, room_id = elsewhere()
+    change = ask(one, one.wanted(ChangeKind.RELOCATE, day, 0, room_id=room_id))
+    return Moving(one, neighbour, change)
+
+
+def test_a_relocation_shows_both_leases_and_holds_the_room_at_once(db_session: Any) -> None:
+    one = let()
+    neighbour, room_id = elsewhere()
+    wanted = one.wanted(ChangeKind.RELOCATE, TODAY + timedelta(days=10), 0, room_id=room_id)
+    effect = shown(one, wanted)
+    assert effect.new_lease is not None
+    assert (effect.new_lease.rent_fen, effect.new_lease.deposit_fen) == (70_000, 70_000)
+    assert effect.new_lease.period == Period(wanted.day, ENDS)
+    assert effect.new_lease.sign_by == TODAY + timedelta(days=7)
+    assert (effect.needs_yes, effect.deposit_back_fen, effect.rent_after_fen) == (True, 60_000, 60_000)
+    # 23 of 30 days of the room that is left, and the other room whole.
+    assert [(bill.seq, bill.after_fen) for bill in effect.bills] == [(3, 46_000 + 60_000)]
+    change = ask(one, wanted)
+    made = Moving(one, neighbour, change)
+    assert (change.state, made.draft.state, made.draft.owner_id != one.lease.owner_id) == (
+        "asked",
+        "drafted",
+        True,
+    )
+    claim = claim_of(made.new_room)
+    assert (claim.state, claim.starts_on, claim.ends_on) == ("held", wanted.day, ENDS)
+    assert claim.held_until == made.draft.sign_until
+    assert booking_of_lease(made.draft.id) == booking_of_lease(one.lease.id)
+    assert (one.rooms[0].ends_on, one.stays[0].ends_on) == (ENDS, ENDS)
+    # The room is no longer to be had, for this question either.
+    with pytest.raises(InvalidValue, match="另选一间"):
+        shown(one, wanted)
+
+
+def test_the_second_signature_moves_the_people_and_ends_the_room(db_session: Any) -> None:
+    it = moving()
+    it.sign(it.one.manager)
+    with pytest.raises(WrongState, match="还没答应"):
+        it.sign(it.neighbour)
+    assert (it.draft.state, len(signatures_of(it.draft))) == ("drafted", 1)
+    answer_relocation(it)
+    assert (it.change.state, it.change.agreed_at) == ("asked", NOW)
+    with pytest.raises(WrongState, match="已经答应"):
+        answer_relocation(it)
+    it.sign(it.neighbour, NOW + timedelta(minutes=5))
+    day = TODAY + timedelta(days=10)
+    assert (it.change.state, it.draft.state) == ("done", "signed")
+    assert [room.ends_on for room in it.one.rooms] == [day, ENDS]
+    assert (it.one.stays[0].ends_on, it.one.stays[0].left_on) == (day, None)
+    plan = make.db.session.execute(select(Stay).where(Stay.lease_room_id == it.new_room.id)).scalar_one()
+    assert (plan.worker_id, plan.starts_on, plan.ends_on) == (it.one.stays[0].worker_id, day, ENDS)
+    assert it.one.standing()[3] == 106_000
+    assert claim_of(it.new_room).state == "leased"
+    assert deposit_of_draft(it) == 70_000
+
+
+def answer_relocation(it: Moving, *, yes: bool = True, reason: str = "") -> None:
+    wanted = Wanted.from_terms(it.change.kind, it.change.terms)
+    effect = effect_of(it.one.lease, wanted, actor=it.one.villager, today=TODAY, now=NOW, asked=it.change)
+    with transaction():
+        answer_change(
+            change=it.change,
+            yes=yes,
+            reason=reason,
+            shown_digest=effect.digest(),
+            actor=it.one.villager,
+            today=TODAY,
+            now=NOW,
+        )
+
+
+def deposit_of_draft(it: Moving) -> int:
+    return make.db.session.execute(
+        select(Bill.amount_fen).where(Bill.lease_id == it.draft.id, Bill.kind == "deposit")
+    ).scalar_one()
+
+
+def test_today_everybody_moves_at_once_and_by_notice_nobody_is_asked(db_session: Any) -> None:
+    it = moving(TODAY)
+    answer_relocation(it)
+    it.sign(it.neighbour)
+    it.sign(it.one.manager)
+    assert it.one.stays[0].left_on == TODAY
+    stay = make.db.session.execute(select(Stay).where(Stay.lease_room_id == it.new_room.id)).scalar_one()
+    assert stay.arrived_on == TODAY
+    by_notice = moving(TODAY + timedelta(days=31))
+    assert not by_notice.change.facts["needs_yes"]
+    with pytest.raises(WrongState, match="不用您答复"):
+        answer_relocation(by_notice)
+    # The notice counts from the day it was given, not from the signature.
+    later = NOW + timedelta(days=5)
+    by_notice.sign(by_notice.neighbour, later)
+    by_notice.sign(by_notice.one.manager, later)
+    assert by_notice.change.state == "done"
+
+
+def test_a_no_a_withdrawal_and_a_refused_signature_leave_nothing(db_session: Any) -> None:
+    refused = moving()
+    answer_relocation(refused, yes=False, reason="说好住满一年")
+    taken_back = moving()
+    with transaction():
+        withdraw_change(change=taken_back.change, actor=taken_back.one.manager, now=NOW)
+    unsigned = moving()
+    with transaction():
+        withdraw_lease(lease=unsigned.draft, reason="亲戚要住", actor=unsigned.neighbour, now=NOW)
+    make.db.session.expire_all()
+    assert [it.change.state for it in (refused, taken_back, unsigned)] == [
+        "refused",
+        "withdrawn",
+        "withdrawn",
+    ]
+    for it in (refused, taken_back, unsigned):
+        assert (it.draft.state, claim_of(it.new_room).state) == ("cancelled", "released")
+        assert it.one.rooms[0].ends_on == ENDS
+    assert withdrawals_of([refused.draft.id])[refused.draft.id][0].user_id == refused.one.manager.user_id
+
+
+def test_a_lapsed_relocation_is_not_in_the_way(db_session: Any) -> None:
+    it = moving()
+    it.draft.sign_until = NOW - timedelta(hours=1)
+    claim_of(it.new_room).held_until = it.draft.sign_until
+    make.db.session.commit()
+    assert open_change_of(it.one.lease.id, NOW) is None
+    change = ask(it.one, it.one.wanted(ChangeKind.END, TODAY + timedelta(days=30)))
+    assert (it.change.state, change.state) == ("withdrawn", "done")
+
+
+def test_what_is_no_relocation(db_session: Any) -> None:
+    one = let()
+    _neighbour, room_id = elsewhere()
+    own = other_room(one)
+    for other in (own, 987_654):
+        with pytest.raises(InvalidValue, match="另选一间"):
+            shown(one, one.wanted(ChangeKind.RELOCATE, TODAY, 0, room_id=other))
+    wanted = one.wanted(ChangeKind.RELOCATE, TODAY, 0, room_id=room_id)
+    with pytest.raises(WrongState, match="由租着的企业"):
+        ask(one, wanted, one.villager)
+    with pytest.raises(InvalidValue, match="已经过去"):
+        shown(one, one.wanted(ChangeKind.RELOCATE, TODAY - timedelta(days=1), 0, room_id=room_id))
+    one.stays[0].bed_no = 2
+    _neighbour, small = elsewhere(beds=1, capacity=1)
+    with pytest.raises(InvalidValue, match="只有 1 张床"):
+        shown(one, one.wanted(ChangeKind.RELOCATE, TODAY, 0, room_id=small))

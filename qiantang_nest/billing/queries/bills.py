@@ -121,6 +121,17 @@ def lines_of_bills(bill_ids: Collection[int]) -> dict[int, list[BillLine]]:
     return found
 
 
+def billed_until(lease_ids: Collection[int]) -> dict[int, date]:
+    """lease room id → the day up to which, not included, its rent is billed; others are absent."""
+    rows = db.session.execute(
+        select(BillLine.lease_room_id, func.max(BillLine.ends_on))
+        .join(BillLine.bill)
+        .where(Bill.lease_id.in_(lease_ids), Bill.kind == "rent", Bill.voided_at.is_(None))
+        .group_by(BillLine.lease_room_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def remark_code(*, enterprise_id: int, owner_id: int, month: date) -> str | None:
     """The code of a payer, payee and month; ``month`` is any day of it."""
     return db.session.execute(

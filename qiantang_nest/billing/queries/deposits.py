@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import joinedload
 
 from qiantang_nest.billing import rules
 from qiantang_nest.billing.models import Bill, BillLine, DepositCase, DepositReturn
+from qiantang_nest.billing.queries.bills import OPEN
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.occupancy.models import Handover, LeaseRoom
@@ -48,6 +49,42 @@ def deposits_held(lease_id: int) -> dict[int, int]:
     return held
 
 
+def open_rent_of(lease_id: int) -> Sequence[Bill]:
+    """The rent bills of a lease that are not paid in full, earliest due first."""
+    return (
+        db.session.execute(
+            select(Bill)
+            .where(Bill.lease_id == lease_id, Bill.kind == "rent", OPEN)
+            .order_by(Bill.due_on, Bill.id)
+            .execution_options(populate_existing=True)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def rent_claimed_elsewhere(lease_room: LeaseRoom, today: date) -> int:
+    """What other rooms of the lease are to pay of its open rent out of deposits not settled yet, in fen."""
+    cases = db.session.execute(
+        select(DepositCase)
+        .join(LeaseRoom, LeaseRoom.id == DepositCase.lease_room_id)
+        .where(
+            LeaseRoom.lease_id == lease_room.lease_id,
+            LeaseRoom.id != lease_room.id,
+            DepositCase.kind == rules.CaseKind.RENT.value,
+            ~exists().where(DepositReturn.lease_room_id == DepositCase.lease_room_id),
+        )
+        .execution_options(populate_existing=True)
+    ).scalars()
+    return sum(_most_of(case, today) for case in cases)
+
+
+def _most_of(case: DepositCase, today: date) -> int:
+    """What a case takes, or may still take while it is not settled."""
+    kept = rules.kept_for(case, today)
+    return case.amount_fen if kept is None else kept
+
+
 @dataclass(frozen=True, slots=True)
 class RoomDeposit:
     """A room's deposit on a day; sums in fen."""
@@ -57,7 +94,15 @@ class RoomDeposit:
     """The sheet of giving back, once both sides have agreed to it."""
     cases: Sequence[DepositCase]
     kept_fen: int
-    """Of the cases that are settled."""
+    """For damage and utilities, of the cases that are settled."""
+    rent_fen: int
+    """Open rent that it pays, of the cases that are settled; less when some of it was paid meanwhile."""
+    open_rent: Sequence[Bill]
+    """The lease's rent bills that are not paid in full, earliest due first."""
+    claimed_fen: int
+    """Of all cases, settled or not."""
+    rent_claimed_fen: int
+    """Of the cases for rent."""
     unsettled: int
     due_on: date | None
     returned: DepositReturn | None
@@ -65,11 +110,16 @@ class RoomDeposit:
     @property
     def back_fen(self) -> int:
         """What goes back."""
-        return max(self.held_fen - self.kept_fen, 0)
+        return max(self.held_fen - self.kept_fen - self.rent_fen, 0)
+
+    @property
+    def open_rent_fen(self) -> int:
+        """What the lease still owes of rent that is billed."""
+        return sum(bill.amount_fen - bill.paid_fen for bill in self.open_rent)
 
 
 def deposit_of(lease_room: LeaseRoom, today: date) -> RoomDeposit:
-    """How the deposit of a room stands; four queries."""
+    """How the deposit of a room stands; five queries."""
     sheet = sheets_of([lease_room.id]).get((lease_room.id, Moment.END.value))
     agreed = sheet if sheet is not None and sheet.agreed else None
     cases = (
@@ -82,13 +132,25 @@ def deposit_of(lease_room: LeaseRoom, today: date) -> RoomDeposit:
         .scalars()
         .all()
     )
-    kept = [rules.kept_for(case, today) for case in cases]
+    kept = [(case.kind, rules.kept_for(case, today)) for case in cases]
+    held_fen = deposits_held(lease_room.lease_id).get(lease_room.id, 0)
+    rent = rules.CaseKind.RENT.value
+    kept_fen = sum(fen or 0 for kind, fen in kept if kind != rent)
+    open_rent = open_rent_of(lease_room.lease_id)
     return RoomDeposit(
-        held_fen=deposits_held(lease_room.lease_id).get(lease_room.id, 0),
+        held_fen=held_fen,
         sheet=agreed,
         cases=cases,
-        kept_fen=sum(fen for fen in kept if fen is not None),
-        unsettled=kept.count(None),
+        kept_fen=kept_fen,
+        rent_fen=min(
+            sum(fen or 0 for kind, fen in kept if kind == rent),
+            sum(bill.amount_fen - bill.paid_fen for bill in open_rent),
+            max(held_fen - kept_fen, 0),
+        ),
+        open_rent=open_rent,
+        claimed_fen=sum(_most_of(case, today) for case in cases),
+        rent_claimed_fen=sum(_most_of(case, today) for case in cases if case.kind == rent),
+        unsettled=sum(fen is None for _kind, fen in kept),
         due_on=(
             agreed.happened_on + timedelta(days=lease_room.lease.deposit_return_days) if agreed else None
         ),

@@ -39,7 +39,9 @@ def rent_of(actor: Actor, today: date) -> Rent:
     month = today.replace(day=1)
     confirmed = payments_visible_to(actor).where(Payment.state == "confirmed")
     of_month = (
-        confirmed.where(Payment.paid_on >= month, Payment.paid_on < add_months(month, 1))
+        # What is set off against a deposit arrived with the deposit.
+        confirmed.where(Payment.method != "deposit")
+        .where(Payment.paid_on >= month, Payment.paid_on < add_months(month, 1))
         .with_only_columns(Payment.amount_fen)
         .subquery()
     )
@@ -102,7 +104,9 @@ def rent_now(actor: Actor, today: date) -> RentNow:
         .all()
     )
     return RentNow(
-        arrived=[payment for payment in payments if payment.state == "confirmed"],
+        arrived=[
+            payment for payment in payments if payment.state == "confirmed" and payment.method != "deposit"
+        ],
         open_bills=db.session.execute(bills_visible_to(actor).where(OPEN).order_by(Bill.due_on, Bill.id))
         .scalars()
         .all(),

@@ -46,7 +46,20 @@ WITH lease_due AS MATERIALIZED (
 room AS MATERIALIZED (
     SELECT r.lease_id, r.id, r.room_id, r.rent_fen, r.starts_on, r.ends_on
     FROM lease_due AS l
-    JOIN lease_room AS r ON r.lease_id = l.id
+    -- A room given up before its first day has none.
+    JOIN lease_room AS r ON r.lease_id = l.id AND r.ends_on > r.starts_on
+),
+-- The days of a room at one rent: from its first day at the first, then at what an extension agreed.
+span AS (
+    SELECT lease_id, id, room_id, rent_fen, starts_on,
+           lead(starts_on, 1, ends_on) OVER (PARTITION BY id ORDER BY starts_on) AS ends_on
+    FROM (
+        SELECT * FROM room
+        UNION ALL
+        SELECT r.lease_id, r.id, r.room_id, later.rent_fen, later.starts_on, r.ends_on
+        FROM room AS r
+        JOIN lease_room_rent AS later ON later.lease_room_id = r.id
+    ) AS rents
 ),
 -- Anchor months always step from the first day of the lease, so a 31st comes back after February.
 cycle AS (
@@ -69,7 +82,7 @@ rent_piece AS (
            CASE WHEN c.proration = '30' AND NOT cut.whole THEN 30
                 ELSE c.base_ends_on - c.base_starts_on END AS base_days
     FROM cycle AS c
-    JOIN room AS r
+    JOIN span AS r
       ON r.lease_id = c.id AND r.starts_on < c.base_ends_on AND r.ends_on > c.base_starts_on
     CROSS JOIN LATERAL (
         SELECT greatest(r.starts_on, c.base_starts_on) AS starts_on,
@@ -90,7 +103,7 @@ deposit_share AS (
     CROSS JOIN LATERAL (
         SELECT total.fen AS total_fen, l.deposit_fen * r.rent_fen / total.fen AS floor_fen
         FROM (
-            SELECT sum(o.rent_fen)::bigint AS fen FROM lease_room AS o WHERE o.lease_id = l.id
+            SELECT sum(o.rent_fen)::bigint AS fen FROM room AS o WHERE o.lease_id = l.id
         ) AS total
     ) AS share
     WHERE l.deposit_fen > 0

@@ -7,10 +7,11 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from qiantang_nest.billing.models import DepositCase, DepositReturn
-from qiantang_nest.billing.queries.deposits import RoomDeposit, deposit_of
-from qiantang_nest.billing.rules import REPLY_DAYS, CaseKind, kept_for
+from qiantang_nest.billing.models import DepositCase, DepositReturn, Payment
+from qiantang_nest.billing.queries.deposits import RoomDeposit, deposit_of, rent_claimed_elsewhere
+from qiantang_nest.billing.rules import REPLY_DAYS, CaseKind
 from qiantang_nest.billing.services.money_lock import lock_money
+from qiantang_nest.billing.services.payments import record_payment
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
@@ -35,27 +36,27 @@ def open_case(
 ) -> DepositCase:
     """The household says what it wants to keep, for which case, with what evidence.
 
+    Unpaid rent is kept by its bills, which the deposit pays when it is settled.
+
     Raises:
         NotAllowed: an employer opens it, or the household has not let the village act for it.
         WrongState: the room is not given back yet, or its deposit has gone back.
-        InvalidValue: more than is held, beside the other cases.
+        InvalidValue: more than is held, beside the other cases; or than the lease owes of rent.
     """
     if actor.enterprise_id is not None:
         raise NotAllowed(_("要扣押金由户主提出。"))
     opened_for = proxy_for(owner=lease_room.lease.owner, actor=actor)
     deposit = _locked(lease_room, today)
-    claimed = sum(
-        case.amount_fen if kept_for(case, today) is None else kept_for(case, today) or 0
-        for case in deposit.cases
-    )
-    if claimed + amount_fen > deposit.held_fen:
+    if deposit.claimed_fen + amount_fen > deposit.held_fen:
         raise InvalidValue(
             _(
                 "最多还能扣 %(left)s，押金一共 %(held)s。超出的另外要。",
-                left=format_money(max(deposit.held_fen - claimed, 0)),
+                left=format_money(max(deposit.held_fen - deposit.claimed_fen, 0)),
                 held=format_money(deposit.held_fen),
             )
         )
+    if kind is CaseKind.RENT:
+        _refuse_more_than_owed(lease_room, deposit, amount_fen, today)
     case = DepositCase(
         lease_room_id=lease_room.id,
         village_code=lease_room.room.village_code,
@@ -127,7 +128,8 @@ def return_deposit(
 ) -> DepositReturn:
     """Record that the rest of a room's deposit went back; what is kept is booked with it.
 
-    ``shown_fen`` is what the page said goes back.
+    Open rent that is kept is paid by it: the bills get that part, both sides a receipt. ``shown_fen`` is what
+    the page said goes back.
 
     Raises:
         NotAllowed: an employer records it, or the household has not let the village act for it.
@@ -145,13 +147,16 @@ def return_deposit(
     if deposit.back_fen != shown_fen or deposit.due_on is None:
         raise WrongState(_("要退的金额刚才变了，请看过新的再登记。"))
     lease = lease_room.lease
+    rent_payment = _pay_rent(deposit, lease_room, paid_on, actor, now) if deposit.rent_fen else None
     made = DepositReturn(
         lease_room_id=lease_room.id,
         enterprise_id=lease.enterprise_id,
         owner_id=lease.owner_id,
         village_code=lease.village_code,
         held_fen=deposit.held_fen,
-        deducted_fen=deposit.held_fen - deposit.back_fen,
+        deducted_fen=deposit.held_fen - deposit.rent_fen - deposit.back_fen,
+        rent_fen=deposit.rent_fen,
+        rent_payment_id=rent_payment.id if rent_payment else None,
         paid_fen=deposit.back_fen,
         due_on=deposit.due_on,
         paid_on=paid_on,
@@ -185,9 +190,39 @@ def return_deposit(
             "lease_room_id": lease_room.id,
             "paid_fen": made.paid_fen,
             "deducted_fen": made.deducted_fen,
+            "rent_fen": made.rent_fen,
         },
     )
     return made
+
+
+def _refuse_more_than_owed(lease_room: LeaseRoom, deposit: RoomDeposit, amount_fen: int, today: date) -> None:
+    """Raise InvalidValue if a case for rent asks for more than the lease owes beside its other cases."""
+    left = deposit.open_rent_fen - deposit.rent_claimed_fen - rent_claimed_elsewhere(lease_room, today)
+    if amount_fen > left:
+        raise InvalidValue(
+            _(
+                "这份合同的账单一共还欠 %(owed)s 租金，最多还能从押金里抵 %(left)s。",
+                owed=format_money(deposit.open_rent_fen),
+                left=format_money(max(left, 0)),
+            )
+        )
+
+
+def _pay_rent(
+    deposit: RoomDeposit, lease_room: LeaseRoom, paid_on: date, actor: Actor, now: datetime
+) -> Payment:
+    """Settle the lease's open rent bills, earliest due first, from what the household holds."""
+    return record_payment(
+        enterprise=lease_room.lease.enterprise,
+        owner=lease_room.lease.owner,
+        amount_fen=deposit.rent_fen,
+        paid_on=paid_on,
+        method="deposit",
+        chosen_bill_ids=[bill.id for bill in deposit.open_rent],
+        actor=actor,
+        now=now,
+    )
 
 
 def _locked(lease_room: LeaseRoom, today: date) -> RoomDeposit:

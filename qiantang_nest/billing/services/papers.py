@@ -14,7 +14,14 @@ from qiantang_nest.core.i18n import DEFAULT_LOCALE
 from qiantang_nest.core.money import format_money, format_yuan, in_words
 from qiantang_nest.enterprises.models import Enterprise
 
-METHODS = {"bank": "银行转账", "cash": "现金", "alipay": "支付宝", "wechat": "微信", "other": "其他"}
+METHODS = {
+    "bank": "银行转账",
+    "cash": "现金",
+    "alipay": "支付宝",
+    "wechat": "微信",
+    "other": "其他",
+    "deposit": "从押金里抵",
+}
 NOT_OURS = "租金由企业直接付给房东，平台不经手、不代收。"
 
 

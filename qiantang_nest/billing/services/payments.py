@@ -162,9 +162,11 @@ def reverse_payment(*, payment: Payment, reason: str, actor: Actor, now: datetim
     Credit of the same pair is spent on what reopened.
 
     Raises:
-        WrongState: it is not a confirmed payment (any more).
+        WrongState: it is not a confirmed payment (any more), or was set off against a settled deposit.
         ConsentMissing: a clerk acts without the household's recorded word.
     """
+    if payment.method == "deposit":
+        raise WrongState(_("这笔是结押金时从押金里抵的，押金已经两清，不能冲回。"))
     on_behalf_of = _proxy_for(payment.owner, actor)
     _lock(payment, expected="confirmed")
     today = business_date(now)

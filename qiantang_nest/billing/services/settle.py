@@ -1,8 +1,9 @@
 """Which bills a sum settles: the one way by which ``paid_fen`` changes.
 
 Accounts: a rent bill is ``receivable`` against ``rent_income``, a deposit bill ``deposit_due`` against
-``deposit_held``. Money that arrives is ``bank`` against whatever it settles; what is left over is ``bank``
-against ``credit``, and goes from ``credit`` to the next bill of the pair by itself, when that bill is issued.
+``deposit_held``, which also pays rent that is open when the deposit is settled. Money that arrives is
+``bank`` against whatever it settles; what is left over is ``bank`` against ``credit``, and goes from
+``credit`` to the next bill of the pair by itself, when that bill is issued.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,14 +41,15 @@ def lock_open_bills(*, enterprise_id: int, owner_id: int) -> Sequence[Bill]:
 
 def settle_payment(*, payment: Payment, booked_on: date) -> list[PaymentAllocation]:
     """Spend a confirmed payment on open bills, in the debtor's order, else the law's; the rest is credit."""
-    allocations, left = _spend(payment, payment.amount_fen, money_from="bank", booked_on=booked_on)
+    money_from = "deposit_held" if payment.method == "deposit" else "bank"
+    allocations, left = _spend(payment, payment.amount_fen, money_from=money_from, booked_on=booked_on)
     payment.unallocated_fen = left
     if left:
         ledger.post(
             booked_on=booked_on,
             payer_id=payment.enterprise_id,
             payee_id=payment.owner_id,
-            debit="bank",
+            debit=money_from,
             credit="credit",
             amount_fen=left,
             source="payment",

@@ -7,7 +7,7 @@ from sqlalchemy import Select
 
 from qiantang_nest.accounts.rules import Permission, Role, may
 from qiantang_nest.billing import rules
-from qiantang_nest.billing.forms import METHOD_LABELS, BillFilterForm
+from qiantang_nest.billing.forms import PAID_BY_LABELS, BillFilterForm
 from qiantang_nest.billing.models import Bill
 from qiantang_nest.billing.queries import arrears as arrears_queries
 from qiantang_nest.billing.queries import bills as queries
@@ -136,7 +136,7 @@ def bill(bill_id: int) -> str:
         state=rules.bill_state(found, clock.today()),
         late=rules.overdue_days(found.due_on, clock.today()),
         explain_line=explain_line,
-        methods=METHOD_LABELS,
+        methods=PAID_BY_LABELS,
     )
 
 

@@ -102,7 +102,7 @@ def open_deposit_case(lease_room_id: int) -> Answer:
     """The household wants to keep a sum."""
     room = _load_room(lease_room_id)
     form = DepositCaseForm()
-    form.say_kinds()
+    form.say_kinds(rent_open=bool(deposit_of(room, clock.today()).open_rent))
     if form.validate_on_submit():
         stored: str | None = None
         try:

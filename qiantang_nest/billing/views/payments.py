@@ -8,7 +8,7 @@ from wtforms import SelectChoice  # type: ignore[attr-defined]  # newer than its
 
 from qiantang_nest.accounts.rules import Permission
 from qiantang_nest.billing import rules, services
-from qiantang_nest.billing.forms import METHOD_LABELS, PaymentForm, ReasonForm
+from qiantang_nest.billing.forms import PAID_BY_LABELS, PaymentForm, ReasonForm
 from qiantang_nest.billing.models import Bill, Payment, SerialTaken
 from qiantang_nest.billing.queries import bills as queries
 from qiantang_nest.billing.services.payments import PaidInFuture
@@ -134,7 +134,7 @@ def payment(payment_id: int) -> str:
         allocations=queries.settles(found.id),
         receipts=queries.receipts_of(found.id),
         recorded_by=queries.person_name(found.recorded_by),
-        methods=METHOD_LABELS,
+        methods=PAID_BY_LABELS,
         may_decide=may_decide(),
     )
 
@@ -171,7 +171,7 @@ def confirm_payment(payment_id: int) -> str | WerkzeugResponse:
         "billing/confirm_payment.html",
         layout=layout(),
         payment=found,
-        methods=METHOD_LABELS,
+        methods=PAID_BY_LABELS,
         open_bills=queries.open_bills_of_pair(enterprise_id=found.enterprise_id, owner_id=found.owner_id),
         overdue_days=rules.overdue_days,
     )
@@ -190,7 +190,7 @@ def reject_payment(payment_id: int) -> str | tuple[str, int] | WerkzeugResponse:
         flash(_("回了：没收到。%(name)s 会看到您写的原因。", name=found.enterprise.name), "done")
         return redirect(url_for("billing.payment", payment_id=found.id), 303)
     page = render_template(
-        "billing/reject_payment.html", layout=layout(), payment=found, form=form, methods=METHOD_LABELS
+        "billing/reject_payment.html", layout=layout(), payment=found, form=form, methods=PAID_BY_LABELS
     )
     return (page, 422) if form.errors else page
 
@@ -213,6 +213,6 @@ def reverse_payment(payment_id: int) -> str | tuple[str, int] | WerkzeugResponse
         payment=found,
         form=form,
         allocations=queries.settles(found.id),
-        methods=METHOD_LABELS,
+        methods=PAID_BY_LABELS,
     )
     return (page, 422) if form.errors else page

@@ -3,7 +3,7 @@
 from flask import Response, render_template
 
 from qiantang_nest.accounts.rules import Permission
-from qiantang_nest.billing.forms import METHOD_LABELS
+from qiantang_nest.billing.forms import PAID_BY_LABELS
 from qiantang_nest.billing.queries import bills as queries
 from qiantang_nest.billing.services.papers import print_receipt
 from qiantang_nest.billing.views import blueprint
@@ -24,7 +24,7 @@ def receipt(receipt_id: int) -> str:
         allocations=queries.settles(found.payment_id),
         issued_by=queries.person_name(found.issued_by),
         in_words=in_words(found.payment.amount_fen, prefix=True),
-        methods=METHOD_LABELS,
+        methods=PAID_BY_LABELS,
     )
 
 

@@ -1,12 +1,13 @@
 """What changes of a signed lease ask for, and the other side's answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from wtforms import Field, HiddenField, RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from qiantang_nest.bookings.forms import ChecksField
+from qiantang_nest.bookings.queries.change_effects import RoomNearby
 from qiantang_nest.bookings.rules.changes import (
     ChangeKind,
     LeaseFacts,
@@ -14,11 +15,14 @@ from qiantang_nest.bookings.rules.changes import (
     Wanted,
     earliest_by_notice,
 )
-from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice, given
+from qiantang_nest.core.forms import BaseForm, CheckedField, DayField, SelectChoice, YuanField, given
 from qiantang_nest.core.i18n import _, _l
 from qiantang_nest.core.identifiers import check_uscc
 from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.period import add_months
+
+LOWEST_RENT_FEN, HIGHEST_RENT_FEN = 100, 10_000_000
+"""A room and month: from 1 yuan to 100,000; the rulebook bounds no rent."""
 
 
 class ChangeForm(BaseForm):
@@ -87,12 +91,77 @@ class EndLeaseForm(RoomsForm):
 
 
 class ExtendLeaseForm(RoomsForm):
-    """Rooms that are let longer."""
+    """Rooms that are let longer, each at the rent it has or another; ``extend_form`` adds a field a room."""
 
     kind = ChangeKind.EXTEND
+    rent_of: Mapping[int, int] = {}
+    """lease room id → what it costs a month at its end, in fen."""
+
+    def offer(self, facts: LeaseFacts, today: date) -> None:
+        """The rents stay as they are until somebody writes another."""
+        super().offer(facts, today)
+        if not self.is_submitted():
+            for lease_room_id, rent_fen in self.rent_of.items():
+                self.rent_field(lease_room_id).data = rent_fen
 
     def _likely(self, facts: LeaseFacts, today: date) -> date:
         return add_months(facts.ends_on, 3) - timedelta(days=1)
+
+    def rent_field(self, lease_room_id: int) -> Field:
+        """Where the rent of the added time is written."""
+        field: Field = self[f"rent_{lease_room_id}"]
+        return field
+
+    def wanted(self) -> Wanted:
+        """The rooms, the day, and the rents that are other ones."""
+        chosen = given(self.rooms)
+        written = {one: self.rent_field(one).data for one in chosen if one in self.rent_of}
+        rents = tuple((one, fen) for one, fen in written.items() if fen not in (None, self.rent_of[one]))
+        return Wanted(self.kind, tuple(chosen), given(self.last_on), rents=rents)
+
+
+def extend_form(facts: LeaseFacts) -> ExtendLeaseForm:
+    """The form for the rooms of a lease."""
+    rent_of = {room.lease_room_id: room.rent_on(room.ends_on - timedelta(days=1)) for room in facts.rooms}
+    fields = {
+        f"rent_{room.lease_room_id}": YuanField(
+            _("%(room)s 续租后的月租", room=room.name),
+            [Optional()],
+            low_fen=LOWEST_RENT_FEN,
+            high_fen=HIGHEST_RENT_FEN,
+        )
+        for room in facts.rooms
+    }
+    made: ExtendLeaseForm = type("ExtendLeaseForm", (ExtendLeaseForm,), {**fields, "rent_of": rent_of})()
+    return made
+
+
+class ReleaseRoomsForm(ChangeForm):
+    """Rooms that are given up before the first day."""
+
+    kind = ChangeKind.RELEASE
+    rooms = ChecksField(_l("哪几间不要了"), [DataRequired(_l("请至少选一间房。"))], coerce=int, choices=[])
+    first_on: date
+
+    def offer(self, facts: LeaseFacts, _today: date) -> None:
+        """No room is chosen: it may be one or all."""
+        self.first_on = facts.period.starts_on
+        self.rooms.choices = [
+            SelectChoice(
+                room.lease_room_id,
+                _("%(room)s，每月 %(rent)s 元", room=room.name, rent=format_yuan(room.rent_fen)),
+            )
+            for room in facts.rooms
+        ]
+
+    @property
+    def day_field(self) -> Field:
+        """The rooms: there is no day to choose."""
+        return self.rooms
+
+    def wanted(self) -> Wanted:
+        """The rooms, from the first day on."""
+        return Wanted(self.kind, tuple(given(self.rooms)), self.first_on)
 
 
 class SwapRoomForm(ChangeForm):
@@ -141,6 +210,31 @@ class SwapRoomForm(ChangeForm):
     def wanted(self) -> Wanted:
         """Both rooms and the day."""
         return Wanted(self.kind, (given(self.room),), given(self.first_on), room_id=given(self.other))
+
+
+class RelocateForm(SwapRoomForm):
+    """One room for another of another household of the village."""
+
+    kind = ChangeKind.RELOCATE
+
+    def offer_nearby(self, found: Sequence[RoomNearby]) -> None:
+        """The rooms that are free for those days, nearest first."""
+        self.other.choices = [
+            SelectChoice(
+                one.room.room_id,
+                _(
+                    "%(room)s，%(beds)s 张床，%(size)s ㎡，每月 %(rent)s 元，离原来约 %(metres)s 米",
+                    room=one.room.name,
+                    beds=one.room.beds,
+                    size=f"{one.usable_m2:g}",
+                    rent=format_yuan(one.room.rent_fen),
+                    metres=one.metres,
+                ),
+            )
+            for one in found
+        ]
+        if not self.is_submitted() and found:
+            self.other.data = found[0].room.room_id
 
 
 class TransferLeaseForm(ChangeForm):

@@ -1,4 +1,4 @@
-"""A signed lease as the rules of changes need it: rooms, people, bills, deposit; five queries."""
+"""A signed lease as the rules of changes need it: rooms, rents, people, bills, deposit; six queries."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,8 +12,8 @@ from qiantang_nest.billing.rules import (
     Convention,
     LineFigures,
     Proration,
-    RentedRoom,
     StandingBill,
+    rent_by_rent,
 )
 from qiantang_nest.bookings.rules.changes import MOST_DAYS_BACK, LeaseFacts, LetRoom, Sleeper
 from qiantang_nest.core.actor import Actor
@@ -21,7 +21,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.period import Period
 from qiantang_nest.enterprises.models import Worker
 from qiantang_nest.occupancy.models import Lease, Stay
-from qiantang_nest.occupancy.queries.lease_changes import rooms_ever_of, stays_not_over
+from qiantang_nest.occupancy.queries.lease_changes import later_rents, rooms_ever_of, stays_not_over
 from qiantang_nest.occupancy.queries.stays import called
 
 
@@ -35,6 +35,7 @@ def lease_facts(lease: Lease, actor: Actor, today: date) -> LeaseFacts:
     stays = stays_not_over([room.id for room in rooms])
     inside = {stay.lease_room_id for stay in stays if stay.arrived_on is not None}
     held = deposits_held(lease.id)
+    later = later_rents([room.id for room in rooms])
     current, gone = [], []
     for room in rooms:
         period = Period(room.starts_on, room.ends_on)
@@ -43,9 +44,22 @@ def lease_facts(lease: Lease, actor: Actor, today: date) -> LeaseFacts:
             over_for <= MOST_DAYS_BACK and (room.ends_on == lease.ends_on or room.id in inside)
         ):
             name = f"{room.room.house.address} {room.room.label}"
-            current.append(LetRoom(room.id, room.room_id, name, room.rent_fen, period, held.get(room.id, 0)))
+            current.append(
+                LetRoom(
+                    lease_room_id=room.id,
+                    room_id=room.room_id,
+                    name=name,
+                    rent_fen=room.rent_fen,
+                    period=period,
+                    deposit_fen=held.get(room.id, 0),
+                    later_rents=tuple(later.get(room.id, ())),
+                    follows_id=room.follows_id,
+                )
+            )
         else:
-            gone.append(RentedRoom(room.id, room.rent_fen, period))
+            gone += rent_by_rent(room.id, period, room.rent_fen, later.get(room.id, ()))
+    standing = _standing_bills(lease.id)
+    agreed_fen = sum(room.rent_fen for room in rooms if room.follows_id is None)
     return LeaseFacts(
         lease_id=lease.id,
         period=Period(lease.starts_on, lease.ends_on),
@@ -60,8 +74,11 @@ def lease_facts(lease: Lease, actor: Actor, today: date) -> LeaseFacts:
         ),
         rooms=tuple(current),
         sleepers=tuple(_sleepers(stays, actor)),
-        bills=tuple(_standing_bills(lease.id)),
+        bills=tuple(bill for bill in standing if bill.seq),
         gone=tuple(gone),
+        deposit_fen=lease.deposit_fen,
+        deposit_bill=next((bill for bill in standing if not bill.seq), None),
+        deposit_months=(lease.deposit_fen + agreed_fen // 2) // agreed_fen if agreed_fen else 0,
     )
 
 
@@ -109,11 +126,12 @@ def _elsewhere(stays: Sequence[Stay]) -> dict[int, date]:
 
 
 def _standing_bills(lease_id: int) -> list[StandingBill]:
+    """The bills that are not voided, the deposit's (number 0) first."""
     lines: dict[int, list[LineFigures]] = {}
     bills = (
         db.session.execute(
             select(Bill)
-            .where(Bill.lease_id == lease_id, Bill.kind == "rent", Bill.voided_at.is_(None))
+            .where(Bill.lease_id == lease_id, Bill.voided_at.is_(None))
             .order_by(Bill.seq)
             .execution_options(populate_existing=True)
         )

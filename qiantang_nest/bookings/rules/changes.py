@@ -22,9 +22,11 @@ from qiantang_nest.billing.rules import (
     RentedRoom,
     StandingBill,
     bill_changes,
+    rent_by_rent,
 )
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
+from qiantang_nest.core.money import split_largest_remainder
 from qiantang_nest.core.period import Period, add_months
 
 MOST_DAYS_BACK = 60
@@ -43,6 +45,10 @@ class ChangeKind(StrEnum):
     """One room for another of the same lessor."""
     TRANSFER = "transfer"
     """Another firm takes over the lease (Civil Code art. 555)."""
+    RELEASE = "release"
+    """Some rooms or all of them are given up before the first day."""
+    RELOCATE = "relocate"
+    """One room for another of another household, under a lease of its own."""
 
 
 class Side(StrEnum):
@@ -54,9 +60,10 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked: ``day`` is the last day to end or go on to, the first day of a swap or transfer.
+    """What is asked: ``day`` is the last day to end or go on to, the first day of any other change.
 
-    ``room_id`` is the other room of a swap, ``enterprise_id`` the firm that takes over.
+    ``room_id`` is the other room of a swap or relocation, ``enterprise_id`` the firm that takes over.
+    ``rents`` (lease room id, fen) is what rooms cost a month for the time that is added; others as before.
     """
 
     kind: ChangeKind
@@ -64,6 +71,7 @@ class Wanted:
     day: date
     room_id: int | None = None
     enterprise_id: int | None = None
+    rents: tuple[tuple[int, int], ...] = ()
 
     def as_terms(self) -> dict[str, Any]:
         """As kept with the change."""
@@ -72,6 +80,7 @@ class Wanted:
             "day": self.day.isoformat(),
             "room_id": self.room_id,
             "enterprise_id": self.enterprise_id,
+            "rents": [list(rent) for rent in sorted(self.rents)],
         }
 
     @classmethod
@@ -83,6 +92,8 @@ class Wanted:
             date.fromisoformat(terms["day"]),
             terms["room_id"],
             terms["enterprise_id"],
+            # Changes asked before rents could be agreed have none.
+            tuple((lease_room_id, fen) for lease_room_id, fen in terms.get("rents", ())),
         )
 
 
@@ -91,7 +102,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class LetRoom:
-    """A room of the lease that has not ended before today; ``deposit_fen`` is the part of it that is held."""
+    """A room of the lease that has not ended before today; ``deposit_fen`` is the part of it that is held.
+
+    ``rent_fen`` a month from its first day on, ``later_rents`` from theirs; ``follows_id`` is the room in
+    whose place it came.
+    """
 
     lease_room_id: int
     room_id: int
@@ -99,6 +114,16 @@ class LetRoom:
     rent_fen: int
     period: Period
     deposit_fen: int
+    later_rents: tuple[tuple[date, int], ...] = ()
+    follows_id: int | None = None
+
+    def rent_on(self, day: date) -> int:
+        """What it costs a month on a day; before its first day and after its last, what it costs on that."""
+        return max((one for one in self.later_rents if one[0] <= day), default=(day, self.rent_fen))[1]
+
+    def by_rent(self, period: Period, *more: tuple[date, int]) -> list[RentedRoom]:
+        """Its days at each rent if it were let for a period, with further rents beside its own."""
+        return rent_by_rent(self.lease_room_id, period, self.rent_fen, (*self.later_rents, *more))
 
     @property
     def ends_on(self) -> date:
@@ -138,6 +163,11 @@ class LeaseFacts:
     bills: tuple[StandingBill, ...]
     gone: tuple[RentedRoom, ...]
     """Rooms that have ended: no change touches them, their days stay on the bills."""
+    deposit_fen: int
+    """As agreed."""
+    deposit_bill: StandingBill | None
+    deposit_months: int
+    """Months of rent that were agreed as deposit."""
 
     @property
     def ends_on(self) -> date:
@@ -176,14 +206,18 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoomChange:
-    """A room's agreed days, before (None for one that joins) and after."""
+    """A room's agreed days, before (None for one that joins) and after (None for one that is given up).
+
+    Rents a month: ``rent_fen`` up to the change, ``rent_after_fen`` from then on.
+    """
 
     lease_room_id: int
     room_id: int
     name: str
     rent_fen: int
     before: Period | None
-    after: Period
+    after: Period | None
+    rent_after_fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +232,22 @@ class StayChange:
     """The day after the planned last night, after the change; when moving: the day of the move."""
     bed_no: int = 0
     """The bed in the other room, for ``MOVES``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLease:
+    """The lease of its own under which another household's room comes, in force when both have signed it.
+
+    Sums in fen, rent a month; ``sign_by`` is the last day to sign.
+    """
+
+    room_id: int
+    owner_id: int
+    name: str
+    period: Period
+    rent_fen: int
+    deposit_fen: int
+    sign_by: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +266,14 @@ class ChangeEffect:
     deposit_back_fen: int
     deposit_due_on: date | None
     needs_yes: bool
+    deposit_after_fen: int
+    """What is agreed as deposit of the lease afterwards."""
+    new_lease: NewLease | None = None
+
+    @property
+    def cancels(self) -> bool:
+        """Nothing is left of the lease: all its rooms are given up before the first day."""
+        return self.kind is ChangeKind.RELEASE and not self.rent_after_fen
 
     @property
     def credit_fen(self) -> int:
@@ -306,17 +364,7 @@ def end_effect(
     inside = sum(one.arrived and one.lease_room_id in ending for one in facts.sleepers)
     if ends_on <= today and inside:
         raise InvalidValue(_("还有 %(people)s 人住着，请先办退房或换到别的房，再把房退掉。", people=inside))
-    changed = tuple(
-        RoomChange(
-            room.lease_room_id,
-            room.room_id,
-            room.name,
-            room.rent_fen,
-            room.period,
-            Period(room.period.starts_on, ends_on),
-        )
-        for room in rooms
-    )
+    changed = tuple(_let_until(room, ends_on) for room in rooms)
     return _effect(
         facts,
         ChangeKind.END,
@@ -352,9 +400,17 @@ def _cut_stays(facts: LeaseFacts, lease_room_ids: Collection[int], ends_on: date
 
 
 def extend_effect(
-    facts: LeaseFacts, *, lease_room_ids: Collection[int], last_on: date, today: date
+    facts: LeaseFacts,
+    *,
+    lease_room_ids: Collection[int],
+    last_on: date,
+    today: date,
+    rents: Sequence[tuple[int, int]] = (),
 ) -> ChangeEffect:
-    """Let rooms go on to ``last_on`` at the same rent; whoever was to stay to the end stays on.
+    """Let rooms go on to ``last_on``; whoever was to stay to the end stays on.
+
+    ``rents`` (lease room id, fen) are agreed for the time that is added; the time before keeps its rent, and
+    so does the deposit.
 
     A lease that ended up to ``MOST_DAYS_BACK`` days ago goes on without a gap. Whether the rooms are free
     is for the caller to look, under the lock.
@@ -396,17 +452,7 @@ def extend_effect(
         and sleeper.ends_on == going_on[sleeper.lease_room_id].ends_on
         and (sleeper.elsewhere_from is None or sleeper.elsewhere_from > sleeper.ends_on)
     ]
-    changed = tuple(
-        RoomChange(
-            room.lease_room_id,
-            room.room_id,
-            room.name,
-            room.rent_fen,
-            room.period,
-            Period(room.period.starts_on, ends_on),
-        )
-        for room in rooms
-    )
+    changed = tuple(_let_until(room, ends_on, dict(rents).get(room.lease_room_id)) for room in rooms)
     return _effect(
         facts,
         ChangeKind.EXTEND,
@@ -424,12 +470,13 @@ def extend_effect(
 
 @dataclass(frozen=True, slots=True)
 class OtherRoom:
-    """A room of the same lessor that can take another's place."""
+    """A room, of the same lessor or another, that can take another's place."""
 
     room_id: int
     name: str
     beds: int
     rent_fen: int
+    owner_id: int = 0
 
 
 def swap_effect(
@@ -443,6 +490,34 @@ def swap_effect(
         InvalidValue: the day has passed or the old room is not let on the day before it and on it; or the
             other room has too few beds.
     """
+    room = _room_to_leave(facts, lease_room_id, starts_on, today)
+    stays = _moving(facts, lease_room_id, other, starts_on)
+    changed = (
+        _let_until(room, starts_on),
+        RoomChange(
+            0,
+            other.room_id,
+            other.name,
+            other.rent_fen,
+            None,
+            Period(starts_on, room.ends_on),
+            other.rent_fen,
+        ),
+    )
+    return _effect(
+        facts,
+        ChangeKind.SWAP,
+        effective_on=starts_on,
+        rooms=changed,
+        stays=stays,
+        today=today,
+        deposit_back_fen=0,
+        needs_yes=True,
+    )
+
+
+def _room_to_leave(facts: LeaseFacts, lease_room_id: int, starts_on: date, today: date) -> LetRoom:
+    """The room that is left on ``starts_on``. Raises InvalidValue for a day that cannot be."""
     (room,) = facts.chosen([lease_room_id])
     if starts_on < today:
         raise InvalidValue(_("%(day)s 已经过去，最早从今天换。", day=starts_on.isoformat()))
@@ -454,6 +529,11 @@ def swap_effect(
                 last=(room.ends_on - timedelta(days=1)).isoformat(),
             )
         )
+    return room
+
+
+def _moving(facts: LeaseFacts, lease_room_id: int, other: OtherRoom, starts_on: date) -> list[StayChange]:
+    """Who moves into the other room, bed for bed. Raises InvalidValue if it has too few."""
     stays = []
     for sleeper in sorted(facts.sleepers, key=lambda one: (one.bed_no, one.starts_on)):
         if sleeper.lease_room_id != lease_room_id or sleeper.ends_on <= starts_on:
@@ -471,26 +551,100 @@ def swap_effect(
                 sleeper.stay_id, sleeper.name, other.name, Fate.MOVES, starts_on, bed_no=sleeper.bed_no
             )
         )
-    changed = (
-        RoomChange(
-            room.lease_room_id,
-            room.room_id,
-            room.name,
-            room.rent_fen,
-            room.period,
-            Period(room.period.starts_on, starts_on),
-        ),
-        RoomChange(0, other.room_id, other.name, other.rent_fen, None, Period(starts_on, room.ends_on)),
-    )
+    return stays
+
+
+# --- a room of another household ------------------------------------------------------------------------
+
+
+def relocate_effect(
+    facts: LeaseFacts,
+    *,
+    lease_room_id: int,
+    other: OtherRoom,
+    starts_on: date,
+    sign_by: date,
+    asked_on: date,
+    today: date,
+) -> ChangeEffect:
+    """Leave a room on ``starts_on`` for one of another household: a repair that takes long, or a quarrel.
+
+    The old room goes back like one that is ended early; the notice counts from ``asked_on``. The new one
+    comes under a lease of its own, on the terms of this one, for as long as the old room was let; people move
+    with it, bed for bed. Nothing is done before both have signed that lease.
+
+    Raises:
+        InvalidValue: as ``swap_effect``.
+    """
+    room = _room_to_leave(facts, lease_room_id, starts_on, today)
     return _effect(
         facts,
-        ChangeKind.SWAP,
+        ChangeKind.RELOCATE,
         effective_on=starts_on,
-        rooms=changed,
-        stays=stays,
+        rooms=(_let_until(room, starts_on),),
+        stays=_moving(facts, lease_room_id, other, starts_on),
+        today=today,
+        deposit_back_fen=room.deposit_fen,
+        needs_yes=(starts_on - timedelta(days=1) - asked_on).days < facts.notice_days,
+        new_lease=NewLease(
+            room_id=other.room_id,
+            owner_id=other.owner_id,
+            name=other.name,
+            period=Period(starts_on, room.ends_on),
+            rent_fen=other.rent_fen,
+            deposit_fen=facts.deposit_months * other.rent_fen,
+            sign_by=sign_by,
+        ),
+    )
+
+
+# --- giving up before the first day -----------------------------------------------------------------------
+
+
+def release_effect(facts: LeaseFacts, *, lease_room_ids: Collection[int], today: date) -> ChangeEffect:
+    """Give rooms up before the lease begins: no day of them is billed, their part of the deposit is not due.
+
+    With the last room the lease comes to nothing. By notice it costs nothing (contract clause 8); with less
+    time than that left it needs the other side's yes.
+
+    Raises:
+        InvalidValue: the lease has begun, or the room in whose place another is to come goes without it.
+    """
+    rooms = facts.chosen(lease_room_ids)
+    first = facts.period.starts_on
+    if first <= today:
+        raise InvalidValue(_("%(day)s 已经起租了，要退请办提前退房。", day=first.isoformat()))
+    going = {room.lease_room_id for room in rooms}
+    for room in facts.rooms:
+        if room.follows_id is not None and (room.lease_room_id in going) != (room.follows_id in going):
+            raise InvalidValue(_("%(room)s 是说好换来的，要和原来那间一起退掉。", room=room.name))
+    left = [room for room in facts.rooms if room.lease_room_id not in going and room.follows_id is None]
+    agreed = [room for room in facts.rooms if room.follows_id is None]
+    shares = split_largest_remainder(facts.deposit_fen, [room.rent_fen for room in agreed])
+    deposit_fen = sum(fen for room, fen in zip(agreed, shares, strict=True) if room in left)
+    return _effect(
+        facts,
+        ChangeKind.RELEASE,
+        effective_on=first,
+        rooms=[
+            RoomChange(room.lease_room_id, room.room_id, room.name, room.rent_fen, room.period, None, 0)
+            for room in rooms
+        ],
+        stays=[
+            StayChange(
+                sleeper.stay_id,
+                sleeper.name,
+                next(room.name for room in rooms if room.lease_room_id == sleeper.lease_room_id),
+                Fate.CANCELLED,
+                first,
+            )
+            for sleeper in facts.sleepers
+            if sleeper.lease_room_id in going
+        ],
         today=today,
         deposit_back_fen=0,
-        needs_yes=True,
+        needs_yes=(first - timedelta(days=1) - today).days < facts.notice_days,
+        deposit_after_fen=deposit_fen,
     )
 
 
@@ -528,17 +682,7 @@ def transfer_effect(facts: LeaseFacts, *, starts_on: date, today: date) -> Chang
         for sleeper in facts.sleepers
         if sleeper.lease_room_id in names and sleeper.ends_on > starts_on
     ]
-    changed = tuple(
-        RoomChange(
-            room.lease_room_id,
-            room.room_id,
-            room.name,
-            room.rent_fen,
-            room.period,
-            Period(room.period.starts_on, starts_on),
-        )
-        for room in rooms
-    )
+    changed = tuple(_let_until(room, starts_on) for room in rooms)
     return _effect(
         facts,
         ChangeKind.TRANSFER,
@@ -554,6 +698,21 @@ def transfer_effect(facts: LeaseFacts, *, starts_on: date, today: date) -> Chang
 # --- what they have in common ---------------------------------------------------------------------------
 
 
+def _let_until(room: LetRoom, ends_on: date, rent_after_fen: int | None = None) -> RoomChange:
+    """The room with another end; ``rent_after_fen`` from its present end on."""
+    last = min(ends_on, room.ends_on) - timedelta(days=1)
+    rent_fen = room.rent_on(last)
+    return RoomChange(
+        room.lease_room_id,
+        room.room_id,
+        room.name,
+        rent_fen,
+        room.period,
+        Period(room.period.starts_on, ends_on),
+        rent_fen if rent_after_fen is None else rent_after_fen,
+    )
+
+
 def _effect(
     facts: LeaseFacts,
     kind: ChangeKind,
@@ -564,27 +723,42 @@ def _effect(
     today: date,
     deposit_back_fen: int,
     needs_yes: bool,
+    deposit_after_fen: int | None = None,
+    new_lease: NewLease | None = None,
 ) -> ChangeEffect:
     changed = {room.lease_room_id: room for room in rooms}
+    before = [part for room in facts.rooms for part in room.by_rent(room.period)]
     after = list(facts.gone)
     for room in facts.rooms:
-        period = room.period
-        if room.lease_room_id in changed:
-            period = changed[room.lease_room_id].after
-        after.append(RentedRoom(room.lease_room_id, room.rent_fen, period))
-    after += [RentedRoom(0, room.rent_fen, room.after) for room in rooms if room.before is None]
-    ends_after = max(room.period.ends_on for room in after if room.period.ends_on is not None)
+        change = changed.get(room.lease_room_id)
+        if change is None:
+            after += room.by_rent(room.period)
+        elif change.after is not None:
+            agreed = (
+                [(room.ends_on, change.rent_after_fen)] if change.rent_after_fen != change.rent_fen else []
+            )
+            after += room.by_rent(change.after, *agreed)
+    after += [
+        RentedRoom(0, room.rent_fen, room.after)
+        for room in rooms
+        if room.before is None and room.after is not None
+    ]
+    ends = [room.period.ends_on for room in after if room.period.ends_on is not None]
+    bills = bill_changes(facts.bills, after, facts.terms, today)
+    deposit_after = facts.deposit_fen if deposit_after_fen is None else deposit_after_fen
+    if facts.deposit_bill is not None and deposit_after != facts.deposit_fen:
+        bills.insert(0, _deposit_change(facts.deposit_bill, facts.period, deposit_after, today))
     return ChangeEffect(
         kind=kind,
         effective_on=effective_on,
         ends_before=facts.ends_on,
-        ends_after=ends_after,
+        ends_after=max(ends, default=facts.ends_on),
         rooms=tuple(rooms),
         stays=tuple(stays),
-        bills=tuple(bill_changes(facts.bills, after, facts.terms, today)),
+        bills=tuple(bills),
+        # What is given up before it begins costs nothing on the day before either way.
         rent_before_fen=_rent_on(
-            [RentedRoom(room.lease_room_id, room.rent_fen, room.period) for room in facts.rooms],
-            effective_on - timedelta(days=1),
+            before, effective_on if kind is ChangeKind.RELEASE else effective_on - timedelta(days=1)
         ),
         rent_after_fen=_rent_on(after, effective_on),
         deposit_back_fen=deposit_back_fen,
@@ -594,6 +768,23 @@ def _effect(
             else None
         ),
         needs_yes=needs_yes,
+        deposit_after_fen=deposit_after,
+        new_lease=new_lease,
+    )
+
+
+def _deposit_change(bill: StandingBill, period: Period, after_fen: int, today: date) -> BillChange:
+    """The bill of the deposit for the rooms that are left."""
+    return BillChange(
+        bill_id=bill.id,
+        number=bill.number,
+        seq=bill.seq,
+        starts_on=period.starts_on,
+        ends_on=period.ends_on or period.starts_on,
+        before_fen=bill.amount_fen,
+        paid_fen=bill.paid_fen,
+        after_fen=after_fen,
+        issue_on=today if after_fen else None,
     )
 
 

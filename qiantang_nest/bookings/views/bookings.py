@@ -10,6 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission, may
+from qiantang_nest.billing.queries.bills import billed_until
 from qiantang_nest.bookings.forms import AddRoomsForm, WithdrawLeaseForm
 from qiantang_nest.bookings.models import Booking
 from qiantang_nest.bookings.queries.bookings import (
@@ -45,6 +46,8 @@ from qiantang_nest.core.web import actor, paginate
 from qiantang_nest.geography.models import Village
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
 from qiantang_nest.occupancy.models import Lease, LeaseChange, RoomTaken
+from qiantang_nest.occupancy.queries.handovers import handed_over
+from qiantang_nest.occupancy.queries.lease_changes import later_rents
 from qiantang_nest.occupancy.queries.leases import (
     lease_sums,
     leases_visible_to,
@@ -120,7 +123,8 @@ def booking(booking_id: int) -> str:
     leases = leases_of_booking(found.id, actor())
     ids = [lease.id for lease in leases]
     signed, today, now = signed_sides(ids), clock.today(), clock.now()
-    parts = _parts(leases)
+    parts, rooms = _parts(leases), rooms_of_leases(ids)
+    room_ids = [room.id for of_lease in rooms.values() for room in of_lease]
     changes = (
         db.session.execute(
             select(LeaseChange).where(LeaseChange.lease_id.in_(ids)).order_by(LeaseChange.id.desc())
@@ -133,9 +137,12 @@ def booking(booking_id: int) -> str:
         layout=frame(),
         booking=found,
         leases=leases,
+        later_rents=later_rents(room_ids),
+        actual=handed_over(room_ids),
+        billed=billed_until(ids),
         numbers={lease.id: lease.number for lease in leases},
         sums=lease_sums(ids, today),
-        rooms=rooms_of_leases(ids),
+        rooms=rooms,
         villages=_village_names({one.village_code for one in leases}),
         adding=waiting_holds_of(found.id, now),
         changes=changes,

@@ -1,6 +1,7 @@
 """Changing a signed lease: asked for with everything it does on the page, answered by the other side."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import TypeVar
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -11,14 +12,20 @@ from qiantang_nest.bookings.forms.changes import (
     AnswerChangeForm,
     ChangeForm,
     EndLeaseForm,
-    ExtendLeaseForm,
+    ReleaseRoomsForm,
+    RelocateForm,
     RoomsForm,
     SwapRoomForm,
     TransferLeaseForm,
+    extend_form,
 )
-from qiantang_nest.bookings.queries.change_effects import effect_of, rooms_to_swap_for
+from qiantang_nest.bookings.queries.change_effects import (
+    effect_of,
+    rooms_to_relocate_to,
+    rooms_to_swap_for,
+)
 from qiantang_nest.bookings.queries.lease_facts import lease_facts
-from qiantang_nest.bookings.rules.changes import ChangeEffect, LeaseFacts, Wanted
+from qiantang_nest.bookings.rules.changes import ChangeEffect, ChangeKind, LeaseFacts, LetRoom, Wanted
 from qiantang_nest.bookings.services.change_booking import (
     DiffersFromShown,
     ask_change,
@@ -41,6 +48,7 @@ from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
 from qiantang_nest.occupancy.models import Lease, LeaseChange, RoomTaken
 from qiantang_nest.occupancy.queries.lease_changes import changes_visible_to
 from qiantang_nest.occupancy.queries.leases import leases_visible_to
+from qiantang_nest.occupancy.rules import has_lapsed
 from qiantang_nest.occupancy.services.lease_rooms import refuse_unless_signed
 
 AnyForm = TypeVar("AnyForm", bound=ChangeForm)
@@ -66,28 +74,42 @@ def load_signed_lease(lease_id: int) -> Lease:
 @requires(Permission.LEASE_CHANGE)
 def end_lease(lease_id: int) -> Response | str | tuple[str, int]:
     """Give rooms back earlier, some or all: by notice, or sooner with the other side's yes."""
-    return _ask(lease_id, EndLeaseForm(), "bookings/end_lease.html", _offer_rooms)
+    return _ask(lease_id, _fresh(EndLeaseForm), "bookings/end_lease.html", _offer_rooms)
 
 
 @blueprint.route("/leases/<int:lease_id>/extend", methods=["GET", "POST"])
 @requires(Permission.LEASE_CHANGE)
 def extend_lease(lease_id: int) -> Response | str | tuple[str, int]:
-    """Let rooms longer at the same rent."""
-    return _ask(lease_id, ExtendLeaseForm(), "bookings/extend_lease.html", _offer_rooms)
+    """Let rooms longer, at the rent they have or another."""
+    return _ask(lease_id, extend_form, "bookings/extend_lease.html", _offer_rooms)
+
+
+@blueprint.route("/leases/<int:lease_id>/release", methods=["GET", "POST"])
+@requires(Permission.LEASE_CHANGE)
+def release_rooms(lease_id: int) -> Response | str | tuple[str, int]:
+    """Give rooms up before the lease begins, some or all: by notice, or sooner with the other side's yes."""
+    return _ask(lease_id, _fresh(ReleaseRoomsForm), "bookings/release_rooms.html", _offer_rooms)
 
 
 @blueprint.route("/leases/<int:lease_id>/swap", methods=["GET", "POST"])
 @requires(Permission.LEASE_CHANGE)
 def swap_room(lease_id: int) -> Response | str | tuple[str, int]:
     """One room for another of the same lessor."""
-    return _ask(lease_id, SwapRoomForm(), "bookings/swap_room.html", _offer_swap)
+    return _ask(lease_id, _fresh(SwapRoomForm), "bookings/swap_room.html", _offer_swap)
+
+
+@blueprint.route("/leases/<int:lease_id>/relocate", methods=["GET", "POST"])
+@requires(Permission.LEASE_TRANSFER)
+def relocate(lease_id: int) -> Response | str | tuple[str, int]:
+    """One room for another of another household, made when both have signed its lease."""
+    return _ask(lease_id, _fresh(RelocateForm), "bookings/relocate.html", _offer_relocate)
 
 
 @blueprint.route("/leases/<int:lease_id>/transfer", methods=["GET", "POST"])
 @requires(Permission.LEASE_TRANSFER)
 def transfer_lease(lease_id: int) -> Response | str | tuple[str, int]:
     """Another firm takes the lease over; it and the lessor say yes."""
-    return _ask(lease_id, TransferLeaseForm(), "bookings/transfer_lease.html", _offer_transfer)
+    return _ask(lease_id, _fresh(TransferLeaseForm), "bookings/transfer_lease.html", _offer_transfer)
 
 
 def _offer_transfer(form: TransferLeaseForm, lease: Lease, facts: LeaseFacts) -> None:
@@ -97,29 +119,50 @@ def _offer_transfer(form: TransferLeaseForm, lease: Lease, facts: LeaseFacts) ->
     form.taker_name = taker.name if taker is not None else ""
 
 
-def _offer_rooms(form: RoomsForm, _lease: Lease, facts: LeaseFacts) -> None:
+def _fresh(form: type[AnyForm]) -> Callable[[LeaseFacts], AnyForm]:
+    """A form that is the same for every lease."""
+    return lambda _facts: form()
+
+
+def _offer_rooms(form: RoomsForm | ReleaseRoomsForm, _lease: Lease, facts: LeaseFacts) -> None:
     form.offer(facts, clock.today())
 
 
 def _offer_swap(form: SwapRoomForm, lease: Lease, facts: LeaseFacts) -> None:
     form.offer(facts, clock.today())
+    left = _room_and_day(form, facts)
+    form.offer_others(rooms_to_swap_for(lease, left[1], left[0].ends_on, clock.now()) if left else [])
+
+
+def _offer_relocate(form: RelocateForm, lease: Lease, facts: LeaseFacts) -> None:
+    form.offer(facts, clock.today())
+    left = _room_and_day(form, facts)
+    form.offer_nearby(
+        rooms_to_relocate_to(lease, left[0].room_id, left[1], left[0].ends_on, clock.now()) if left else []
+    )
+
+
+def _room_and_day(form: SwapRoomForm, facts: LeaseFacts) -> tuple[LetRoom, date] | None:
+    """Which room is left, and when: a day that cannot be is refused at the day, not at what is free then."""
     room = next((one for one in facts.rooms if one.lease_room_id == form.room.data), None)
+    if room is None:
+        return None
     day = form.first_on.data
-    if room is not None:
-        # A day that cannot be is refused at the day, not at the rooms that are free on it.
-        sensible = day if day and clock.today() <= day < room.ends_on else clock.today()
-        form.offer_others(rooms_to_swap_for(lease, sensible, room.ends_on, clock.now()))
-    else:
-        form.offer_others([])
+    return room, day if day and clock.today() <= day < room.ends_on else clock.today()
 
 
 def _ask(
-    lease_id: int, form: AnyForm, template: str, offer: Callable[[AnyForm, Lease, LeaseFacts], None]
+    lease_id: int,
+    make_form: Callable[[LeaseFacts], AnyForm],
+    template: str,
+    offer: Callable[[AnyForm, Lease, LeaseFacts], None],
 ) -> Response | str | tuple[str, int]:
     """Show what the change does; made or asked only if the page that was sent said exactly that."""
     lease = load_signed_lease(lease_id)
     who, today, now = actor(), clock.today(), clock.now()
-    offer(form, lease, lease_facts(lease, who, today))
+    facts = lease_facts(lease, who, today)
+    form = make_form(facts)
+    offer(form, lease, facts)
     sent, sure = request.method == "POST", "show" not in request.form
     effect: ChangeEffect | None = None
     differs = ""
@@ -140,7 +183,10 @@ def _ask(
                     now=now,
                 )
                 number, done = change.id, change.state == "done"
-            flash(_("改好了。") if done else _("已经告诉对方，等对方答复。"), "done" if done else "doing")
+            if change.kind == ChangeKind.RELOCATE:
+                flash(_("新房先留着了。新合同两边签好，就照这样换。"), "doing")
+            else:
+                flash(_("改好了。") if done else _("已经告诉对方，等对方答复。"), "done" if done else "doing")
             return redirect(url_for("bookings.lease_change", change_id=number), 303)
         except DiffersFromShown as error:
             differs = error.message
@@ -199,10 +245,16 @@ def _change_page(change: LeaseChange, form: AnswerChangeForm, differs: str = "")
     if change.state == "asked":
         try:
             wanted = Wanted.from_terms(change.kind, change.terms)
-            effect = effect_of(change.lease, wanted, actor=who, today=clock.today(), now=clock.now())
+            effect = effect_of(
+                change.lease, wanted, actor=who, today=clock.today(), now=clock.now(), asked=change
+            )
             form.shown.data = effect.digest()
         except DomainError as error:
             trouble = error.message
+    new_lease = db.session.get(Lease, change.new_lease_id) if change.new_lease_id is not None else None
+    answers = side not in (None, change.asked_side)
+    if change.kind == ChangeKind.RELOCATE:
+        answers = answers and change.agreed_at is None and bool(change.facts["needs_yes"])
     return render_template(
         "bookings/lease_change.html",
         layout=frame(),
@@ -212,7 +264,9 @@ def _change_page(change: LeaseChange, form: AnswerChangeForm, differs: str = "")
         effect=effect,
         trouble=trouble,
         differs=differs,
-        form=form if change.state == "asked" and side not in (None, change.asked_side) else None,
+        form=form if change.state == "asked" and answers else None,
+        new_lease=new_lease,
+        new_lapsed=new_lease is not None and has_lapsed(new_lease.state, new_lease.sign_until, clock.now()),
         taker=db.session.get(Enterprise, change.taker_id) if change.taker_id is not None else None,
         may_take=taking
         and change.state == "asked"
@@ -252,13 +306,21 @@ def answer_change(change_id: int) -> Response | str | tuple[str, int]:
                 today=clock.today(),
                 now=clock.now(),
             )
-        flash(_("改好了，对方会收到消息。") if yes else _("已经告诉对方您不同意。"), "done")
+        flash(_said(yes, change), "done")
         return redirect(url_for("bookings.lease_change", change_id=change_id), 303)
     except DiffersFromShown as error:
         return _change_page(_load_change(change_id), form, error.message), error.status
     except (InvalidValue, RoomTaken) as error:
         form.refuse(form.answer if yes else form.reason, error)
         return _change_page(_load_change(change_id), form), 422
+
+
+def _said(yes: bool, change: LeaseChange) -> str:
+    if not yes:
+        return str(_("已经告诉对方您不同意。"))
+    if change.state == "asked":
+        return str(_("答应了。新合同两边签好，就照这样换。"))
+    return str(_("改好了，对方会收到消息。"))
 
 
 @blueprint.post("/lease-changes/<int:change_id>/take")

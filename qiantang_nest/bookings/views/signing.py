@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from qiantang_nest.accounts.rules import Permission, Role
 from qiantang_nest.billing.services import issue_due_bills
 from qiantang_nest.bookings.forms import SignForm, WithdrawLeaseForm
+from qiantang_nest.bookings.services.change_booking import finish_relocation
 from qiantang_nest.bookings.services.telling import tell_signed, tell_withdrawn
 from qiantang_nest.bookings.views import blueprint
 from qiantang_nest.core import clock
@@ -16,6 +17,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
 from qiantang_nest.housing.queries import live_consent
 from qiantang_nest.occupancy.models import Lease
+from qiantang_nest.occupancy.queries.lease_changes import relocation_to
 from qiantang_nest.occupancy.queries.leases import (
     lease_sums,
     leases_visible_to,
@@ -69,6 +71,9 @@ def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
                     )
                     tell_signed(lease, side_of(actor()))
                     if lease.state == "signed":
+                        finish_relocation(
+                            new_lease=lease, actor=actor(), today=clock.today(), now=clock.now()
+                        )
                         issue_due_bills(lease=lease, today=clock.today(), actor=actor())
                 flash(_("签好了。"), "done")
                 return redirect(url_for("occupancy.lease", lease_id=lease_id), 303)
@@ -79,12 +84,14 @@ def sign_lease(lease_id: int) -> Response | str | tuple[str, int]:
     form.document.data = document
     signed = signatures_with_names(lease.id)
     side = side_of(actor())
+    relocation = relocation_to(lease.id)
     return render_template(
         "bookings/sign_lease.html",
         lease=lease,
         sums=lease_sums([lease.id], clock.today())[lease.id],
         form=form,
         document=document,
+        movers=len(relocation.facts["stays"]) if relocation is not None else None,
         signatures=signed,
         side=side,
         mine=any(signature.side == side for signature, _name in signed),

@@ -1,6 +1,6 @@
 """The people an employer houses: one row for each person of an enterprise, found again by ID number."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 
@@ -111,25 +111,46 @@ def change_details(
     )
 
 
-def take_worker_over(*, worker: Worker, enterprise_id: int, actor: Actor) -> Worker:
-    """The same person as a worker of another enterprise: found again there by ID number, or added."""
-    if worker.id_number is not None:
-        same = _by_number(enterprise_id, [worker.id_number]).get(_key(worker.id_number))
-        if same is not None:
-            return same
-    taken = Worker(enterprise_id=enterprise_id)
-    db.session.add(taken)
-    for name in ("name", "sex", "id_kind", "id_number", "phone", "home_address", "born_on", "is_local"):
-        setattr(taken, name, getattr(worker, name))
+def take_workers_over(*, workers: Collection[Worker], enterprise_id: int, actor: Actor) -> dict[int, Worker]:
+    """worker id → the same person as a worker of another enterprise: found there by ID number, or added.
+
+    Shift, wishes and couples go along; a wish or a partner that the other enterprise has noted itself stays.
+    Two of whom only one goes over are no couple there.
+    """
+    numbers = [worker.id_number for worker in workers if worker.id_number is not None]
+    known = _by_number(enterprise_id, numbers)
+    taken = {}
+    for worker in workers:
+        same = known.get(_key(worker.id_number)) if worker.id_number is not None else None
+        taken[worker.id] = same or _copy(worker, enterprise_id)
+        # The bed goes along, so the shift it is a bed of does.
+        taken[worker.id].shift = worker.shift
+        taken[worker.id].wish_group = taken[worker.id].wish_group or worker.wish_group
+        taken[worker.id].ground_floor = taken[worker.id].ground_floor or worker.ground_floor
     db.session.flush()
-    audit.record(
-        actor=actor,
-        action="enterprises.take_worker_over",
-        entity="worker",
-        entity_id=taken.id,
-        changes={"enterprise_id": enterprise_id, "from_worker_id": worker.id},
-    )
+    for worker in workers:
+        one, other = taken[worker.id], taken.get(worker.couple_with_id or 0)
+        if other is not None and one.couple_with_id is None and other.couple_with_id in (None, one.id):
+            one.couple_with_id, other.couple_with_id = other.id, one.id
+    db.session.flush()
+    for worker_id, person in taken.items():
+        audit.record(
+            actor=actor,
+            action="enterprises.take_worker_over",
+            entity="worker",
+            entity_id=person.id,
+            changes={"enterprise_id": enterprise_id, "from_worker_id": worker_id},
+        )
     return taken
+
+
+def _copy(worker: Worker, enterprise_id: int) -> Worker:
+    copy = Worker(enterprise_id=enterprise_id)
+    db.session.add(copy)
+    for name in ("name", "sex", "id_kind", "id_number", "phone", "home_address", "born_on", "is_local"):
+        setattr(copy, name, getattr(worker, name))
+    db.session.flush()
+    return copy
 
 
 def record_reveal(*, worker: Worker, purpose: str, actor: Actor) -> None:

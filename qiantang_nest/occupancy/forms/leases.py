@@ -22,6 +22,8 @@ CHANGE_WORDS = {
     "extend": _l("续租"),
     "swap": _l("换房"),
     "transfer": _l("转给别的企业"),
+    "release": _l("起租前退掉"),
+    "relocate": _l("换到别家"),
 }
 """What each kind of change of a lease is called."""
 

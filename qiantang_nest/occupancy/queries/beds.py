@@ -18,7 +18,7 @@ from qiantang_nest.enterprises.rules import Shift
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import Hazard, House, Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.models import LET, Lease, LeaseRoom, Stay
 from qiantang_nest.occupancy.rules import (
     COUPLE_KEYS_FROM,
     Bed,
@@ -61,7 +61,7 @@ def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
             contains_eager(LeaseRoom.lease),
             contains_eager(LeaseRoom.room).contains_eager(Room.house),
         )
-        .where(Lease.state == "signed")
+        .where(Lease.state == "signed", LET)
         .order_by(LeaseRoom.starts_on, House.village_code, House.id, Room.label)
     )
     if actor.role == Role.VILLAGE_CLERK:

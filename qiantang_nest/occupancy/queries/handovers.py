@@ -12,7 +12,7 @@ from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import House, Room
-from qiantang_nest.occupancy.models import Handover, HandoverPhoto, Lease, LeaseChange, LeaseRoom, Stay
+from qiantang_nest.occupancy.models import LET, Handover, HandoverPhoto, Lease, LeaseChange, LeaseRoom, Stay
 from qiantang_nest.occupancy.queries.lease_changes import changes_to_answer
 from qiantang_nest.occupancy.queries.leases import leases_visible_to
 
@@ -30,7 +30,7 @@ def lease_rooms_visible_to(actor: Actor) -> Select[LeaseRoom]:
             contains_eager(LeaseRoom.lease).joinedload(Lease.enterprise),
             contains_eager(LeaseRoom.room).contains_eager(Room.house),
         )
-        .where(LeaseRoom.lease_id.in_(leases))
+        .where(LeaseRoom.lease_id.in_(leases), LET)
     )
 
 
@@ -38,6 +38,15 @@ def sheets_of(lease_room_ids: Sequence[int]) -> dict[tuple[int, str], Handover]:
     """(lease room id, moment) → its sheet."""
     found = db.session.execute(select(Handover).where(Handover.lease_room_id.in_(lease_room_ids))).scalars()
     return {(sheet.lease_room_id, sheet.moment): sheet for sheet in found}
+
+
+def handed_over(lease_room_ids: Sequence[int]) -> dict[int, dict[str, date]]:
+    """lease room id → moment → the actual day, of the sheets both sides have agreed to."""
+    found: dict[int, dict[str, date]] = {}
+    for (lease_room_id, moment), sheet in sheets_of(lease_room_ids).items():
+        if sheet.agreed:
+            found.setdefault(lease_room_id, {})[moment] = sheet.happened_on
+    return found
 
 
 def photos_of_sheet(handover_id: int) -> Sequence[HandoverPhoto]:

@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, not_, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from qiantang_nest.accounts.rules import Role
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.housing.models import ProxyConsent, Room
-from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, RoomClaim, Stay
+from qiantang_nest.occupancy.models import (
+    LET,
+    Lease,
+    LeaseChange,
+    LeaseRoom,
+    LeaseRoomRent,
+    RoomClaim,
+    Stay,
+)
 from qiantang_nest.occupancy.queries.leases import leases_visible_to
 
 
@@ -26,11 +34,44 @@ def changes_visible_to(actor: Actor) -> Select[LeaseChange]:
     )
 
 
+def _waits_for_lessor() -> ColumnElement[bool]:
+    """A relocation sooner than by notice, to which the lessor has said nothing yet."""
+    return and_(LeaseChange.facts["needs_yes"].as_boolean(), LeaseChange.agreed_at.is_(None))
+
+
 def _taken_by(actor: Actor) -> ColumnElement[bool]:
     """What a firm is asked to take over, it may read before it has it."""
     if actor.enterprise_id is None:
         return false()
     return LeaseChange.taker_id == actor.enterprise_id
+
+
+def relocation_to(new_lease_id: int) -> LeaseChange | None:
+    """The relocation that waits for the signatures under a lease."""
+    return db.session.execute(
+        select(LeaseChange)
+        .where(
+            LeaseChange.new_lease_id == new_lease_id,
+            LeaseChange.kind == "relocate",
+            LeaseChange.state == "asked",
+        )
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+
+
+def lapsed(now: datetime) -> ColumnElement[bool]:
+    """Relocations that are over: their lease was not signed in time. Computed, nothing has to end them."""
+    late = select(Lease.id).where(Lease.state == "drafted", Lease.sign_until <= now)
+    return and_(LeaseChange.kind == "relocate", LeaseChange.new_lease_id.in_(late))
+
+
+def open_change_of(lease_id: int, now: datetime) -> LeaseChange | None:
+    """The change of a lease that still waits for a word."""
+    return db.session.execute(
+        select(LeaseChange).where(
+            LeaseChange.lease_id == lease_id, LeaseChange.state == "asked", not_(lapsed(now))
+        )
+    ).scalar_one_or_none()
 
 
 def changes_of(lease_id: int) -> Sequence[LeaseChange]:
@@ -50,6 +91,7 @@ def changes_to_answer(actor: Actor) -> Select[LeaseChange]:
         case Role.VILLAGER | Role.VILLAGE_CLERK:
             mine = and_(
                 LeaseChange.asked_side == "lessee",
+                or_(LeaseChange.kind != "relocate", _waits_for_lessor()),
                 or_(LeaseChange.taker_id.is_(None), LeaseChange.taken_at.is_not(None)),
             )
         case Role.EMPLOYER_MANAGER:
@@ -109,13 +151,27 @@ def stays_not_over(lease_room_ids: Sequence[int]) -> Sequence[Stay]:
     )
 
 
+def later_rents(lease_room_ids: Sequence[int]) -> dict[int, list[tuple[date, int]]]:
+    """lease room id → from when which other rent a month (fen) was agreed, in order; others are absent."""
+    found: dict[int, list[tuple[date, int]]] = {}
+    rows = db.session.execute(
+        select(LeaseRoomRent)
+        .where(LeaseRoomRent.lease_room_id.in_(lease_room_ids))
+        .order_by(LeaseRoomRent.starts_on)
+        .execution_options(populate_existing=True)
+    ).scalars()
+    for row in rows:
+        found.setdefault(row.lease_room_id, []).append((row.starts_on, row.rent_fen))
+    return found
+
+
 def rooms_ever_of(lease_id: int) -> Sequence[LeaseRoom]:
-    """Every room a lease has or had, room and house loaded, in the order of joining."""
+    """Every room a lease has or had for a day, room and house loaded, in the order of joining."""
     return (
         db.session.execute(
             select(LeaseRoom)
             .options(joinedload(LeaseRoom.room).joinedload(Room.house))
-            .where(LeaseRoom.lease_id == lease_id)
+            .where(LeaseRoom.lease_id == lease_id, LET)
             .order_by(LeaseRoom.id)
         )
         .scalars()

@@ -12,7 +12,14 @@ from qiantang_nest.core.actor import SYSTEM, Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.queries import in_area
 from qiantang_nest.housing.models import House, Owner, ProxyConsent, Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseSignature, LeaseWithdrawal
+from qiantang_nest.occupancy.models import (
+    LET,
+    Lease,
+    LeaseRoom,
+    LeaseRoomRent,
+    LeaseSignature,
+    LeaseWithdrawal,
+)
 
 
 def leases_visible_to(actor: Actor) -> Select[Lease]:
@@ -79,11 +86,20 @@ def lease_sums(lease_ids: Sequence[int], on: date) -> dict[int, tuple[int, int, 
 
     Of a lease that is over: as it was on its last day.
     """
+    day = func.least(on, Lease.ends_on - 1)
+    later = (
+        select(LeaseRoomRent.rent_fen)
+        .where(LeaseRoomRent.lease_room_id == LeaseRoom.id, LeaseRoomRent.starts_on <= day)
+        .order_by(LeaseRoomRent.starts_on.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rent = func.sum(func.coalesce(later, LeaseRoom.rent_fen))
     rows = db.session.execute(
-        select(LeaseRoom.lease_id, func.count(), func.sum(Room.beds), func.sum(LeaseRoom.rent_fen))
+        select(LeaseRoom.lease_id, func.count(), func.sum(Room.beds), rent)
         .join(Room, Room.id == LeaseRoom.room_id)
         .join(Lease, Lease.id == LeaseRoom.lease_id)
-        .where(LeaseRoom.lease_id.in_(lease_ids), LeaseRoom.ends_on > func.least(on, Lease.ends_on - 1))
+        .where(LeaseRoom.lease_id.in_(lease_ids), LET, LeaseRoom.ends_on > day)
         .group_by(LeaseRoom.lease_id)
     )
     return {lease_id: (int(rooms), int(beds), int(rent)) for lease_id, rooms, beds, rent in rows}
@@ -123,7 +139,7 @@ def rooms_of_leases(lease_ids: Sequence[int]) -> dict[int, list[LeaseRoom]]:
         .join(LeaseRoom.room)
         .join(Room.house)
         .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
-        .where(LeaseRoom.lease_id.in_(lease_ids))
+        .where(LeaseRoom.lease_id.in_(lease_ids), LET)
         .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
     ).scalars()
     for room in rows:

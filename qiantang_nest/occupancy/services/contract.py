@@ -19,7 +19,7 @@ from qiantang_nest.core.money import format_yuan
 from qiantang_nest.core.period import Period, Piece, anchor_periods, calendar_periods
 from qiantang_nest.geography.models import Street, Village
 from qiantang_nest.housing.models import House, HouseDocument, Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom
+from qiantang_nest.occupancy.models import LET, Lease, LeaseRoom
 
 _PAPERS = {"title": "不动产权证", "permit": "建房审批", "appraisal": "房屋安全鉴定报告"}
 _TOLD_LATER = "（另行书面告知）"
@@ -80,7 +80,7 @@ def _load(lease: Lease) -> _Subject:
             .join(LeaseRoom.room)
             .join(Room.house)
             .options(contains_eager(LeaseRoom.room).contains_eager(Room.house))
-            .where(LeaseRoom.lease_id == lease.id)
+            .where(LeaseRoom.lease_id == lease.id, LET)
             .order_by(House.address, Room.floor, Room.label, LeaseRoom.id)
         )
         .scalars()

@@ -14,7 +14,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue, NotAllowed, WrongState
 from qiantang_nest.core.i18n import _
 from qiantang_nest.housing.services import proxy_for
-from qiantang_nest.occupancy.models import Handover, HandoverPhoto, LeaseRoom
+from qiantang_nest.occupancy.models import LET, Handover, HandoverPhoto, LeaseRoom
 from qiantang_nest.occupancy.queries.handovers import people_inside, sheets_of
 from qiantang_nest.occupancy.rules import Moment
 
@@ -178,7 +178,7 @@ def _end_lease_if_all_back(lease_room: LeaseRoom, day: date) -> None:
     """The lease has ended when every room it had at its end has been given back."""
     lease = lease_room.lease
     rooms = db.session.execute(
-        select(LeaseRoom.id, LeaseRoom.ends_on).where(LeaseRoom.lease_id == lease.id)
+        select(LeaseRoom.id, LeaseRoom.ends_on).where(LeaseRoom.lease_id == lease.id, LET)
     ).all()
     followed = set(
         db.session.execute(

@@ -6,7 +6,7 @@ Whoever is first decides: signing and taking back both lock the lease's row, so 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from qiantang_nest.core import audit
 from qiantang_nest.core.actor import Actor
@@ -14,7 +14,7 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue, NotAllowed
 from qiantang_nest.core.i18n import _
 from qiantang_nest.housing.services import proxy_for
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, LeaseWithdrawal
+from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, LeaseWithdrawal
 from qiantang_nest.occupancy.services.claims import release_claims
 from qiantang_nest.occupancy.services.signing import LESSOR, refuse_unless_open, side_of
 
@@ -53,8 +53,12 @@ def cancel_drafts(
     actor: Actor,
     now: datetime,
     on_behalf_of: int | None = None,
+    user_id: int | None = None,
 ) -> None:
     """Cancel unsigned leases whose rows the caller has locked and looked at; frees their rooms.
+
+    A relocation that asked for one of them is over with it. ``user_id`` is whose word is taken back, if it is
+    not the actor's.
 
     Raises:
         InvalidValue: no reason, or one too long for a text message.
@@ -71,7 +75,7 @@ def cancel_drafts(
             LeaseWithdrawal(
                 lease_id=lease.id,
                 side=side,
-                user_id=actor.user_id,
+                user_id=user_id or actor.user_id,
                 on_behalf_of=on_behalf_of,
                 reason=reason,
                 withdrawn_at=now,
@@ -85,6 +89,11 @@ def cancel_drafts(
             changes={"side": side, "reason": reason, "state": "cancelled"},
             on_behalf_of=on_behalf_of,
         )
+    db.session.execute(
+        update(LeaseChange)
+        .where(LeaseChange.new_lease_id.in_([lease.id for lease in leases]), LeaseChange.state == "asked")
+        .values(state="withdrawn", decided_by=actor.user_id, decided_at=now)
+    )
     db.session.flush()
     claims = select(LeaseRoom.claim_id).where(LeaseRoom.lease_id.in_([lease.id for lease in leases]))
     release_claims(claim_ids=db.session.execute(claims).scalars().all())

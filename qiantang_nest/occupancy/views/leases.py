@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from qiantang_nest.accounts.rules import Permission, Role, may
 from qiantang_nest.core import clock, media
 from qiantang_nest.core.access import requires
+from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db, transaction
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
@@ -16,8 +17,9 @@ from qiantang_nest.core.web import actor, paginate, sort_from_query
 from qiantang_nest.geography.models import Village
 from qiantang_nest.housing.models import Owner
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS, FILING_LABELS, FilingForm
-from qiantang_nest.occupancy.models import Lease, LeaseChange
-from qiantang_nest.occupancy.queries.lease_changes import changes_of
+from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom
+from qiantang_nest.occupancy.queries.handovers import handed_over, held_over
+from qiantang_nest.occupancy.queries.lease_changes import changes_of, later_rents, open_change_of
 from qiantang_nest.occupancy.queries.leases import (
     awaits_signature,
     came_to_nothing,
@@ -129,7 +131,7 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
     now = clock.now()
     signatures = signatures_with_names(found.id)
     sides = {signature.side for signature, _name in signatures}
-    who, changes = actor(), changes_of(found.id)
+    who, changes, rooms = actor(), changes_of(found.id), rooms_of_lease(found.id)
     still_open = found.state == "drafted" and not has_lapsed(found.state, found.sign_until, now)
     side = {Role.VILLAGER: "lessor", Role.VILLAGE_CLERK: "lessor", Role.EMPLOYER_MANAGER: "lessee"}
     if form is None and may(who.role, Permission.LEASE_FILE) and FILING_STEPS[found.filing_state]:
@@ -138,7 +140,11 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         "occupancy/lease.html",
         lease=found,
         layout=_frame(),
-        rooms=rooms_of_lease(found.id),
+        rooms=rooms,
+        actual=handed_over([room.id for room in rooms]),
+        held_over=_held_over(found, who),
+        later_rents=later_rents([room.id for room in rooms]),
+        today=clock.today(),
         sums=lease_sums([found.id], clock.today()).get(found.id, (0, 0, 0)),
         village=db.session.get_one(Village, found.village_code),
         signatures=signatures,
@@ -150,7 +156,7 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         ),
         may_withdraw=still_open and may(who.role, Permission.LEASE_SIGN),
         changes=changes,
-        open_change=next((change for change in changes if change.state == "asked"), None),
+        open_change=open_change_of(found.id, now),
         may_change=may(who.role, Permission.LEASE_CHANGE) and found.state == "signed",
         may_transfer=may(who.role, Permission.LEASE_TRANSFER),
         may_hand_over=may(who.role, Permission.HAND_OVER),
@@ -158,6 +164,14 @@ def _lease_page(found: Lease, form: FilingForm | None) -> str:
         form=form if found.state in ("signed", "ended") else None,
         filing=FILING_LABELS,
     )
+
+
+def _held_over(found: Lease, who: Actor) -> list[str]:
+    """The names of the rooms of a lease that were to be given back by now; none for who only reads."""
+    if found.state != "signed" or not may(who.role, Permission.HAND_OVER):
+        return []
+    rooms = db.session.execute(held_over(who, clock.today()).where(LeaseRoom.lease_id == found.id)).scalars()
+    return [f"{room.room.house.address} {room.room.label}" for room in rooms]
 
 
 @blueprint.get("/leases/<int:lease_id>/contract.pdf")

@@ -8,11 +8,13 @@ from qiantang_nest.bookings.services.change_booking.asking import (
     take_lease,
     withdraw_change,
 )
+from qiantang_nest.bookings.services.change_booking.relocating import finish_relocation
 
 __all__ = [
     "DiffersFromShown",
     "answer_change",
     "ask_change",
+    "finish_relocation",
     "side_of_change",
     "take_lease",
     "withdraw_change",

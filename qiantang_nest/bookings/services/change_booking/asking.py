@@ -17,10 +17,13 @@ from qiantang_nest.bookings.services.change_booking.making import (
     refuse_unmakeable,
     villages_of,
 )
+from qiantang_nest.bookings.services.change_booking.relocating import draft_new_lease, drop_draft
 from qiantang_nest.bookings.services.change_booking.telling import (
+    tell_agreed,
     tell_asked,
     tell_done,
     tell_refused,
+    tell_relocation,
     tell_taker,
 )
 from qiantang_nest.core import audit
@@ -31,6 +34,7 @@ from qiantang_nest.core.i18n import _
 from qiantang_nest.enterprises.models import Enterprise
 from qiantang_nest.housing.services import proxy_for
 from qiantang_nest.occupancy.models import Lease, LeaseChange
+from qiantang_nest.occupancy.queries.lease_changes import lapsed
 from qiantang_nest.occupancy.services.lease_rooms import lock_lease
 
 REASON_LENGTH = 200
@@ -78,7 +82,11 @@ def ask_change(
         raise InvalidValue(_("请写一句原因，最多 %(most)s 个字，对方看得到。", most=REASON_LENGTH))
     _refuse_taker(wanted, side, lease)
     _lock(lease, wanted)
+    _end_lapsed(lease, actor, now)
     effect = _effect_as_shown(lease, wanted, shown_digest, actor, today, now)
+    draft = None
+    if wanted.kind is ChangeKind.RELOCATE:
+        draft = draft_new_lease(lease=lease, effect=effect, today=today, actor=actor, now=now)
     change = LeaseChange(
         lease_id=lease.id,
         kind=wanted.kind.value,
@@ -91,11 +99,15 @@ def ask_change(
         asked_for=asked_for,
         asked_at=now,
         taker_id=wanted.enterprise_id,
+        new_lease_id=draft.id if draft else None,
     )
     db.session.add(change)
     db.session.flush()
     _record(change, "bookings.ask_change", actor, asked_for)
-    if effect.needs_yes:
+    if draft is not None:
+        # Made by the second signature under the new lease, however long the notice.
+        tell_relocation(lease, change, needs_yes=effect.needs_yes)
+    elif effect.needs_yes:
         # A question that could not be made is not asked: the rooms are looked at as in earnest.
         refuse_unmakeable(lease, wanted, now)
         if change.taker_id is None:
@@ -138,15 +150,22 @@ def answer_change(
         raise WrongState(_("这是您这一方提出的，要等对方答复。"))
     if yes and change.taker_id is not None and change.taken_at is None:
         raise WrongState(_("接手的企业还没有答应，等它答应了您再答复。"))
+    if wanted.kind is ChangeKind.RELOCATE:
+        _refuse_answered_relocation(change)
     change.decided_for, change.answer_reason = decided_for, reason.strip() or None
     if yes:
-        effect = _effect_as_shown(lease, wanted, shown_digest, actor, today, now)
+        effect = _effect_as_shown(lease, wanted, shown_digest, actor, today, now, change)
+        if wanted.kind is ChangeKind.RELOCATE:
+            _let_go(change, actor, decided_for, now)
+            return
         change.facts, change.effective_on = effect.facts(), effect.effective_on
         _make(lease, change, wanted, effect, actor, today, now)
         return
     change.state, change.decided_by, change.decided_at = "refused", actor.user_id, now
     db.session.flush()
     _record(change, "bookings.refuse_change", actor, decided_for)
+    if change.kind == ChangeKind.RELOCATE:
+        drop_draft(change=change, reason=_("换房没有谈成，原来那户没有答应"), actor=actor, now=now)
     tell_refused(lease, change)
 
 
@@ -179,10 +198,42 @@ def withdraw_change(*, change: LeaseChange, actor: Actor, now: datetime) -> None
     change.state, change.decided_by, change.decided_at = "withdrawn", actor.user_id, now
     db.session.flush()
     _record(change, "bookings.withdraw_change", actor, on_behalf_of)
+    if change.kind == ChangeKind.RELOCATE:
+        drop_draft(change=change, reason=_("企业不换房了"), actor=actor, now=now)
+
+
+def _end_lapsed(lease: Lease, actor: Actor, now: datetime) -> None:
+    """A relocation whose lease was not signed in time asks nothing any more, and is not in the way."""
+    over = db.session.execute(
+        select(LeaseChange).where(LeaseChange.lease_id == lease.id, LeaseChange.state == "asked", lapsed(now))
+    ).scalar_one_or_none()
+    if over is not None:
+        over.state, over.decided_at = "withdrawn", now
+        db.session.flush()
+        _record(over, "bookings.end_lapsed_change", actor, None)
+
+
+def _refuse_answered_relocation(change: LeaseChange) -> None:
+    """Raise WrongState unless a relocation waits for the word of the lessor whose room is left."""
+    if change.agreed_at is not None:
+        raise WrongState(_("您已经答应放这间房了，等新合同两边签好。"))
+    if not change.facts["needs_yes"]:
+        raise WrongState(_("对方按合同提前说了，不用您答复。"))
+
+
+def _let_go(change: LeaseChange, actor: Actor, decided_for: int | None, now: datetime) -> None:
+    """The lessor lets the room go sooner than by notice; the signatures under the new lease make it."""
+    change.agreed_by, change.agreed_for, change.agreed_at = actor.user_id, decided_for, now
+    change.decided_for = None
+    db.session.flush()
+    _record(change, "bookings.agree_to_relocate", actor, decided_for)
+    tell_agreed(change.lease, change)
 
 
 def _refuse_taker(wanted: Wanted, side: Side, lease: Lease) -> None:
-    """Raise unless a transfer is asked by the firm that has the lease, for another that is verified."""
+    """Raise unless the firm that has the lease asks to pass it on, and to another that is verified."""
+    if wanted.kind is ChangeKind.RELOCATE and side is not Side.LESSEE:
+        raise WrongState(_("换到别家由租着的企业提出。"))
     if wanted.kind is not ChangeKind.TRANSFER:
         return
     if side is not Side.LESSEE:
@@ -201,9 +252,15 @@ def _lock(lease: Lease, wanted: Wanted) -> None:
 
 
 def _effect_as_shown(
-    lease: Lease, wanted: Wanted, shown_digest: str, actor: Actor, today: date, now: datetime
+    lease: Lease,
+    wanted: Wanted,
+    shown_digest: str,
+    actor: Actor,
+    today: date,
+    now: datetime,
+    asked: LeaseChange | None = None,
 ) -> ChangeEffect:
-    effect = effect_of(lease, wanted, actor=actor, today=today, now=now)
+    effect = effect_of(lease, wanted, actor=actor, today=today, now=now, asked=asked)
     if effect.digest() != shown_digest:
         raise DiffersFromShown(_("刚才房间、账单或住的人有变动，结果和您看到的不一样。请看过新的再确认。"))
     return effect
@@ -229,9 +286,7 @@ def _make(
     today: date,
     now: datetime,
 ) -> None:
-    new_lease = make_change(
-        lease=lease, wanted=wanted, effect=effect, reason=change.reason, actor=actor, today=today, now=now
-    )
+    new_lease = make_change(change=change, wanted=wanted, effect=effect, actor=actor, today=today, now=now)
     change.state, change.decided_by, change.decided_at = "done", actor.user_id, now
     change.new_lease_id = new_lease.id if new_lease else None
     db.session.flush()

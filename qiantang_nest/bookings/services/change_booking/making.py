@@ -13,9 +13,10 @@ from qiantang_nest.core.db import db
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.housing.models import Room
-from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
+from qiantang_nest.occupancy.models import Lease, LeaseChange, LeaseRoom, Stay
 from qiantang_nest.occupancy.queries.beds import barred_houses
 from qiantang_nest.occupancy.services.lease_rooms import (
+    cancel_before_first_day,
     carry_over,
     drop_plans,
     end_rooms,
@@ -23,6 +24,7 @@ from qiantang_nest.occupancy.services.lease_rooms import (
     join_room,
     plan_ends,
     refuse_if_taken,
+    release_rooms,
 )
 
 _VOID_REASONS = {
@@ -30,6 +32,8 @@ _VOID_REASONS = {
     ChangeKind.EXTEND: "续租，这个月按新的日期重新出账",
     ChangeKind.SWAP: "换房，按换房日重新出账",
     ChangeKind.TRANSFER: "转给别的企业，按转出日重新出账",
+    ChangeKind.RELEASE: "起租前退掉，没住的日子不出账",
+    ChangeKind.RELOCATE: "换到别家，按换房日重新出账",
 }
 
 
@@ -53,15 +57,15 @@ def refuse_unmakeable(lease: Lease, wanted: Wanted, now: datetime) -> None:
 
 def make_change(
     *,
-    lease: Lease,
+    change: LeaseChange,
     wanted: Wanted,
     effect: ChangeEffect,
-    reason: str,
     actor: Actor,
     today: date,
     now: datetime,
 ) -> Lease | None:
     """Write the effect; returns the lease that goes on with the rooms if it is another one."""
+    lease, reason = change.lease, change.reason
     new_lease: Lease | None = None
     match effect.kind:
         case ChangeKind.END:
@@ -74,6 +78,10 @@ def make_change(
             new_lease = transfer(
                 lease=lease, wanted=wanted, effect=effect, reason=reason, actor=actor, today=today, now=now
             )
+        case ChangeKind.RELOCATE:
+            _relocate(change, wanted, effect, actor, today, now)
+        case ChangeKind.RELEASE:
+            _release(change, effect, actor, now)
     reissue_bills(
         lease=lease,
         bill_ids=[bill.bill_id for bill in effect.bills if bill.bill_id],
@@ -96,8 +104,30 @@ def _end(lease: Lease, effect: ChangeEffect, reason: str, actor: Actor, now: dat
 
 def _extend(lease: Lease, wanted: Wanted, effect: ChangeEffect, actor: Actor, now: datetime) -> None:
     refuse_unmakeable(lease, wanted, now)
-    extend_rooms(lease=lease, lease_room_ids=wanted.lease_room_ids, ends_on=_after(wanted.day), now=now)
+    extend_rooms(
+        lease=lease,
+        lease_room_ids=wanted.lease_room_ids,
+        ends_on=_after(wanted.day),
+        rents={
+            room.lease_room_id: room.rent_after_fen
+            for room in effect.rooms
+            if room.rent_after_fen != room.rent_fen
+        },
+        now=now,
+    )
     _set_ends(effect, Fate.GOES_ON, actor)
+
+
+def _release(change: LeaseChange, effect: ChangeEffect, actor: Actor, now: datetime) -> None:
+    drop_plans(stays=_stays(effect, Fate.CANCELLED), actor=actor, now=now)
+    if effect.cancels:
+        cancel_before_first_day(change=change, now=now)
+        return
+    release_rooms(
+        lease=change.lease,
+        lease_room_ids=[room.lease_room_id for room in effect.rooms],
+        deposit_fen=effect.deposit_after_fen,
+    )
 
 
 def _swap(
@@ -110,7 +140,7 @@ def _swap(
     now: datetime,
 ) -> None:
     old, new = effect.rooms
-    if new.after.ends_on is None:
+    if new.after is None or new.after.ends_on is None:
         raise ValueError("a room joins for a period with an end")
     joined = join_room(
         lease=lease,
@@ -130,6 +160,24 @@ def _swap(
         now=now,
     )
     end_rooms(lease=lease, ends={old.lease_room_id: wanted.day}, reason=reason)
+
+
+def _relocate(
+    change: LeaseChange, wanted: Wanted, effect: ChangeEffect, actor: Actor, today: date, now: datetime
+) -> None:
+    joined = db.session.execute(
+        select(LeaseRoom).where(LeaseRoom.lease_id == change.new_lease_id)
+    ).scalar_one()
+    beds = {one.stay_id: one.bed_no for one in effect.stays}
+    carry_over(
+        stays={stay: (joined, beds[stay.id]) for stay in _stays(effect, Fate.MOVES)},
+        moves_on=wanted.day,
+        actor=actor,
+        today=today,
+        now=now,
+    )
+    (old,) = effect.rooms
+    end_rooms(lease=change.lease, ends={old.lease_room_id: wanted.day}, reason=change.reason)
 
 
 def _set_ends(effect: ChangeEffect, fate: Fate, actor: Actor) -> None:

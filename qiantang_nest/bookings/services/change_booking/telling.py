@@ -9,6 +9,8 @@ _WORDS = {
     ChangeKind.EXTEND: "续租",
     ChangeKind.SWAP: "换一间房",
     ChangeKind.TRANSFER: "转给别的企业租",
+    ChangeKind.RELEASE: "起租前退掉几间",
+    ChangeKind.RELOCATE: "退一间，换到别家去",
 }
 """For SMS, which is Chinese whatever the language of the page."""
 
@@ -35,6 +37,27 @@ def tell_taker(lease: Lease, change: LeaseChange) -> None:
             params={"name": lease.enterprise.name, "number": lease.number},
             url=f"/lease-changes/{change.id}",
         )
+
+
+def tell_relocation(lease: Lease, change: LeaseChange, *, needs_yes: bool) -> None:
+    """The lessor whose room is left: asked to let it go, or told that it goes by notice."""
+    if needs_yes:
+        tell_asked(lease, change)
+        return
+    day = f"{change.effective_on:%Y-%m-%d}"
+    _tell(
+        lease,
+        change,
+        Side.LESSOR,
+        "bookings.room_given_notice",
+        f"{lease.enterprise.name}按合同提前说了：新房签好后，合同 {lease.number} 有一间 {day} 起不租了。",
+        day=day,
+    )
+
+
+def tell_agreed(lease: Lease, change: LeaseChange) -> None:
+    """The firm, that only the signatures under the new lease are missing."""
+    _tell(lease, change, Side.LESSEE, "bookings.relocation_agreed", "")
 
 
 def tell_done(lease: Lease, change: LeaseChange) -> None:

@@ -16,9 +16,16 @@ from qiantang_nest.core import audit, numbering
 from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.db import db
 from qiantang_nest.core.money import round_half_up
-from qiantang_nest.enterprises.services.workers import take_worker_over
+from qiantang_nest.enterprises.services.workers import take_workers_over
 from qiantang_nest.occupancy.models import Lease, LeaseRoom, Stay
-from qiantang_nest.occupancy.services.lease_rooms import drop_plans, end_rooms, follow_on, join_room
+from qiantang_nest.occupancy.queries.lease_changes import later_rents
+from qiantang_nest.occupancy.services.lease_rooms import (
+    Following,
+    drop_plans,
+    end_rooms,
+    follow_on,
+    join_room,
+)
 
 _TERMS = (
     "mode",
@@ -54,6 +61,7 @@ def transfer(
             select(LeaseRoom).where(LeaseRoom.id.in_([one.lease_room_id for one in effect.rooms]))
         ).scalars()
     }
+    rents = later_rents(list(rooms))
     until = {room.id: room.ends_on for room in rooms.values()}
     new = _new_lease(lease, rooms, wanted.enterprise_id, wanted.day, today, actor)
     stays = {
@@ -75,26 +83,36 @@ def transfer(
         room.id: join_room(
             lease=new,
             room=room.room,
-            rent_fen=room.rent_fen,
+            rent_fen=_rent_on(wanted.day, room, rents),
             starts_on=wanted.day,
             ends_on=until[room.id],
             now=now,
+            later_rents=[rent for rent in rents.get(room.id, ()) if rent[0] > wanted.day],
         )
         for room in rooms.values()
     }
-    for stay in stays.values():
-        worker = take_worker_over(worker=stay.worker, enterprise_id=new.enterprise_id, actor=actor)
-        follow_on(
-            stay=stay,
-            worker=worker,
-            lease_room=joined[stay.lease_room_id],
-            moves_on=wanted.day,
-            ends_on=ends[stay.id],
-            actor=actor,
-            today=today,
-            now=now,
-        )
+    workers = take_workers_over(
+        workers=list({stay.worker_id: stay.worker for stay in stays.values()}.values()),
+        enterprise_id=new.enterprise_id,
+        actor=actor,
+    )
+    follow_on(
+        stays={
+            stay: Following(workers[stay.worker_id], joined[stay.lease_room_id], ends[stay.id])
+            for stay in stays.values()
+        },
+        moves_on=wanted.day,
+        actor=actor,
+        today=today,
+        now=now,
+    )
     return new
+
+
+def _rent_on(day: date, room: LeaseRoom, rents: dict[int, list[tuple[date, int]]]) -> int:
+    """What a room costs a month on the day on which it goes over."""
+    begun = [fen for starts_on, fen in rents.get(room.id, ()) if starts_on <= day]
+    return begun[-1] if begun else room.rent_fen
 
 
 def _new_lease(
