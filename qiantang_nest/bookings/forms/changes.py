@@ -109,7 +109,8 @@ class ExtendLeaseForm(RoomsForm):
 
     def rent_field(self, lease_room_id: int) -> Field:
         """Where the rent of the added time is written."""
-        return self[f"rent_{lease_room_id}"]
+        field: Field = self[f"rent_{lease_room_id}"]
+        return field
 
     def wanted(self) -> Wanted:
         """The rooms, the day, and the rents that are other ones."""
