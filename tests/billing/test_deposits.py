@@ -387,7 +387,7 @@ def test_both_sides_see_the_rent_a_deposit_paid(client: Any) -> None:
     one.reply(case, one.manager, agrees=True)
     page = client.get(f"{deposit}/return").text
     assert 'value="20000"' in page
-    assert "抵欠着的租金" in page
+    assert "抵租金" in page
     form = {"paid_on": "2026-11-23", "method": "bank", "shown": "20000"}
     assert submit(client, f"{deposit}/return", **form).status_code == 303
     bill = make.db.session.query(Bill).filter_by(kind="rent").order_by(Bill.due_on.desc()).first()
