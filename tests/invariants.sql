@@ -241,7 +241,7 @@ LEFT JOIN (
 ) AS e ON e.source_id = r.id
 WHERE coalesce(e.net_fen, 0) <> r.held_fen - r.rent_fen;
 
--- name: L12 rent set off against a deposit is a payment of that sum and pair, and only a settled deposit sets off
+-- name: L12 rent set off against a deposit is a payment of that sum and pair, by a settled deposit alone
 SELECT r.id AS deposit_return_id, p.id AS payment_id
 FROM deposit_return AS r
 FULL JOIN (SELECT * FROM payment WHERE method = 'deposit') AS p ON p.id = r.rent_payment_id

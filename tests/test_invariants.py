@@ -110,7 +110,7 @@ BROKEN_BY = {
     "L12 every deposit that went back stands in the ledger with its sum": (
         "DELETE FROM ledger_entry WHERE source = 'deposit_return'"
     ),
-    "L12 rent set off against a deposit is a payment of that sum and pair, and only a settled deposit sets off": (
+    "L12 rent set off against a deposit is a payment of that sum and pair, by a settled deposit alone": (
         "UPDATE payment SET method = 'deposit' WHERE state = 'confirmed'"
     ),
     "L12 a deposit goes back after both agreed on the room, and keeps only what cases say": (

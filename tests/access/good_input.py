@@ -67,6 +67,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "bookings.fairness": {"basis": "区住建局〔2026〕9 号"},
     "bookings.lengthen_hold": {"reason": "周五带人来看房"},
     "bookings.release_hold": {"all": "1"},
+    "bookings.release_rooms": {"rooms": OFFERED},
+    "bookings.relocate": {"reason": "离厂近一点"},
     "bookings.swap_room": {"reason": "夜班的人要安静"},
     "bookings.times": {"basis": "区住建局〔2026〕9 号"},
     "bookings.withdraw_booking": {"reason": "厂里改了计划"},
@@ -248,6 +250,12 @@ def _transfer_lease(visit: Visit) -> Filled:
     return _on(visit, answer, "bookings.transfer_lease", reason="那边的人归他们管了")
 
 
+def _release_rooms(visit: Visit) -> Filled:
+    """First what it would do is shown."""
+    answer = _first(visit, "bookings.release_rooms", show="1")
+    return _on(visit, answer, "bookings.release_rooms", reason="招不到这么多人")
+
+
 def _change_asked(visit: Visit, by_oneself: bool) -> TestResponse:
     """The page of a change that one's own side asked for, or the other did."""
     people, change_id = visit.site.world.actors, visit.site.world.sides[0].ids["change_id"]
@@ -338,6 +346,7 @@ JOURNEYS: dict[str, Case] = {
     "accounts.sign_up": _sign_up,
     "billing.return_deposit": _return_deposit,
     "bookings.answer_change": _answer_change,
+    "bookings.release_rooms": _release_rooms,
     "bookings.sign_lease": _sign_lease,
     "bookings.transfer_lease": _transfer_lease,
     "bookings.withdraw_change": _withdraw_change,

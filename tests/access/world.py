@@ -352,6 +352,12 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         enterprise, [first, second, third], TODAY - timedelta(days=75), number=mark("合同")
     )
     draft = make.make_lease(enterprise, [drafted], state="drafted", signed_on=None, number=mark("草约"))
+    coming = make.make_lease(
+        enterprise,
+        [make.make_room(house, label=f"{side.number}16")],
+        TODAY + timedelta(days=40),
+        number=mark("后约"),
+    )
     hold = make.make_hold(
         enterprise,
         [make.make_listing(held)],
@@ -389,6 +395,7 @@ def _letting(side: Side, house: House, mark: Callable[[str], str]) -> None:
         "plan_id": _plan(demand, held),
         "hold_id": hold.id,
         "lease_id": lease.id,
+        "bookings.release_rooms.lease_id": coming.id,
         "bookings.sign_lease.lease_id": draft.id,
         "bookings.withdraw_lease.lease_id": draft.id,
         "bookings.withdraw_booking.booking_id": db.session.execute(
