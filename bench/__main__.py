@@ -23,7 +23,7 @@ from bench.pages import measure_pages
 from bench.plans import measure_plans
 from bench.race import measure_race
 
-GROWTH = {"search", "village-counts", "occupancy-street", "occupancy-year"}
+GROWTH = {"search", "commute", "village-counts", "occupancy-street", "occupancy-year"}
 """Reads that show as much at any scale, so that they may grow by ``GROWTH_LIMIT`` at most."""
 GROWTH_LIMIT = 1.5
 

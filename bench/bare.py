@@ -4,6 +4,16 @@ Shapes and indexes are the good ones (docs/performance.md), so that the ratio me
 bad query. Parameters are psycopg's named ones.
 """
 
+from qiantang_nest.geography.rules import LatLon
+
+_SQUEEZE = 0.8635
+
+
+def point(place: LatLon) -> dict[str, float]:
+    """A place as ``house.place`` has it: one unit is as long in every direction."""
+    return {"x": place.lon * _SQUEEZE, "y": place.lat}
+
+
 FREE = """coalesce((
     SELECT c.ends_on FROM room_claim AS c
     WHERE c.room_id = r.id AND c.starts_on < %(ends_on)s AND c.state IN ('held', 'leased', 'closed')
@@ -53,18 +63,30 @@ WORKSITES = (
     "SELECT id, name, lat, lon FROM worksite WHERE enterprise_id = %(enterprise)s AND closed_at IS NULL"
 )
 
+COMMUTE_RULE = """
+SELECT detour, walk_kmh, ebike_kmh, shuttle_kmh FROM commute_setting
+WHERE effective_on <= %(day)s ORDER BY effective_on DESC LIMIT 1
+"""
+
 LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest(%(keys)s::bigint[]) AS k"
 
 TAKE = f"""
 INSERT INTO room_claim (room_id, village_code, starts_on, ends_on, state, held_until)
-SELECT r.id, r.village_code, %(starts_on)s, %(ends_on)s, 'held', %(now)s + interval '48 hours'
-FROM room AS r
-JOIN house AS h ON h.id = r.house_id
-JOIN listing AS l ON l.room_id = r.id
-WHERE r.village_code = ANY(%(villages)s) AND {TAKEABLE}
+SELECT offer.id, offer.village_code, %(starts_on)s, %(ends_on)s, 'held', %(now)s + interval '48 hours'
+FROM (
+    SELECT id FROM house
+    WHERE village_code = ANY(%(villages)s) ORDER BY place <-> point(%(x)s, %(y)s) OFFSET 0
+) AS near
+CROSS JOIN LATERAL (
+    SELECT r.id, r.village_code
+    FROM house AS h
+    JOIN room AS r ON r.house_id = h.id
+    JOIN listing AS l ON l.room_id = r.id
+    WHERE h.id = near.id AND {TAKEABLE} OFFSET 0
+) AS offer
 LIMIT %(rooms)s
 """
-"""Any free rooms of the villages: the least a database can do to take a block."""
+"""The nearest free rooms of the villages, claimed: what a hold asks, and the least that answers it."""
 
 OCCUPANCY_DAY = """
 WITH claim AS MATERIALIZED (

@@ -61,6 +61,14 @@ def binds() -> dict[str, Any]:
     return {"starts_on": PERIOD.starts_on, "ends_on": PERIOD.ends_on, "now": clock.now()}
 
 
+def first_gate(connection: Connection) -> tuple[int, LatLon]:
+    """The first employer, who stands in the first zone at any scale, and its gate."""
+    row = connection.execute(
+        "SELECT enterprise_id, lat, lon FROM worksite ORDER BY enterprise_id LIMIT 1"
+    ).fetchall()[0]
+    return row[0], LatLon(row[1], row[2])
+
+
 def villages_with(connection: Connection, rooms: int) -> list[str]:
     """The villages nearest to the first gate that have at least so many free rooms between them."""
     found: list[str] = []
@@ -73,11 +81,12 @@ def villages_with(connection: Connection, rooms: int) -> list[str]:
     raise RuntimeError(f"only {free} rooms are free in the whole district: {rooms} are needed")
 
 
-def take(connection: Connection, villages: list[str], rooms: int) -> int:
+def take(connection: Connection, villages: list[str], gate: LatLon, rooms: int) -> int:
     """The bare transaction: the lock in a statement of its own, then the rooms; returns how many it took."""
+    wanted = {**binds(), **bare.point(gate), "villages": villages, "rooms": rooms}
     with connection.transaction():
         connection.execute(bare.LOCK, {"keys": sorted(int(code) for code in villages)})
-        done = connection.execute(bare.TAKE, {**binds(), "villages": villages, "rooms": rooms})
+        done = connection.execute(bare.TAKE, wanted)
         if done.rowcount < rooms:
             raise psycopg.Rollback
     return done.rowcount
@@ -90,16 +99,14 @@ def measure_holds(district: District) -> Iterator[Result]:
         psycopg.connect(district.owner_url, autocommit=True) as owner,
     ):
         villages = villages_with(connection, 600)
-        row = connection.execute(
-            "SELECT enterprise_id, lat, lon FROM worksite ORDER BY enterprise_id LIMIT 1"
-        ).fetchall()[0]
-        actor = person(district.app, Role.EMPLOYER_STAFF, str(row[0])).actor
-        area = Area(LatLon(row[1], row[2]), tuple(villages))
+        firm, gate = first_gate(connection)
+        actor = person(district.app, Role.EMPLOYER_STAFF, str(firm)).actor
+        area = Area(gate, tuple(villages))
 
         def hold(rooms: int) -> None:
             with transaction():
                 hold_rooms(
-                    enterprise=db.session.get_one(Enterprise, row[0]),
+                    enterprise=db.session.get_one(Enterprise, firm),
                     ask=Ask(area, rooms=rooms),
                     period=PERIOD,
                     on_refusal=OnRefusal.REPLACE,
@@ -112,7 +119,7 @@ def measure_holds(district: District) -> Iterator[Result]:
                 )
 
         def take_bare(rooms: int) -> None:
-            assert take(connection, villages, rooms) == rooms
+            assert take(connection, villages, gate, rooms) == rooms
 
         for rooms, (target, rounds) in SIZES.items():
             with district.app.app_context():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from qiantang_nest.accounts.models import RoleGrant, User
 from qiantang_nest.accounts.rules import Role
@@ -34,6 +35,7 @@ def person(app: Flask, role: Role, scope: str) -> Person:
             user=user, grant=grant, address="127.0.0.1", agent="bench", now=now, second_factor_at=now
         )
         actor = Actor(user_id=user.id, role=role.value, scope=scope, name=user.name, request_id="bench")
-    signer = app.session_interface.get_signing_serializer(app)
+    signer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert signer is not None
     cookie = signer.dumps({"_user_id": token, "_fresh": True})
     return Person(actor, f"{app.config['SESSION_COOKIE_NAME']}={cookie}")

@@ -16,11 +16,12 @@ import psycopg
 
 from bench import bare
 from bench.district import District
-from bench.holds import PERIOD, Connection, Undo, binds, take, villages_with
+from bench.holds import PERIOD, Connection, Undo, binds, first_gate, take, villages_with
 from bench.measure import Result
 from bench.people import person
 from bench.web import serving
 from qiantang_nest.accounts.rules import Role
+from qiantang_nest.geography.rules import LatLon
 
 CLIENTS, BLOCK, LEFT, ROUNDS = 16, 10, 500, 7
 TARGET = 2.0
@@ -47,6 +48,7 @@ def measure_race(district: District) -> tuple[Result, dict[str, Any]]:
     with psycopg.connect(district.owner_url, autocommit=True) as owner, serving(district) as server:
         everything_back = Undo(owner)
         villages = villages_with(owner, LEFT)
+        _firm, gate = first_gate(owner)
         owner.execute(_CLOSE_THE_REST, {**binds(), "villages": villages})
         undo = Undo(owner)
         last = owner.execute("SELECT max(id) FROM room_claim").fetchall()[0][0]
@@ -60,7 +62,7 @@ def measure_race(district: District) -> tuple[Result, dict[str, Any]]:
                 if way == "ours":
                     took, heard = _at_once([browser.buy_all for browser in browsers])
                 else:
-                    took, heard = _at_once([_bare_client(one, villages) for one in bare_clients])
+                    took, heard = _at_once([_bare_client(one, villages, gate) for one in bare_clients])
                 rooms = owner.execute("SELECT count(*) FROM room_claim WHERE id > %s", [last]).fetchall()[0][
                     0
                 ]
@@ -108,9 +110,9 @@ def _at_once(clients: list[Callable[[], Said]]) -> tuple[float, Said]:
     return took, sum(heard, Counter())
 
 
-def _bare_client(connection: Connection, villages: list[str]) -> Callable[[], Said]:
+def _bare_client(connection: Connection, villages: list[str], gate: LatLon) -> Callable[[], Said]:
     def buy_all() -> Said:
-        while take(connection, villages, BLOCK) == BLOCK:
+        while take(connection, villages, gate, BLOCK) == BLOCK:
             pass
         return Counter()
 

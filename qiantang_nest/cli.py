@@ -105,7 +105,7 @@ def _run_hold_jobs() -> None:
 def _offer_freed_rooms() -> None:
     """The waiting list, a street at a time: its villages are locked no longer than it takes to offer."""
     now, today = clock.now(), clock.today()
-    if not anybody_waits(now, today):
+    if not anybody_waits():
         return
     for street in streets():
         with transaction():

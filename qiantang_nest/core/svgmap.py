@@ -6,6 +6,7 @@ middle latitude; over 45 km of one district that is true to less than a thousand
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import cos, pi, radians, sin, sqrt
 from typing import NamedTuple
 
@@ -45,6 +46,24 @@ class Place(NamedTuple):
     name: str
     lon: float
     lat: float
+
+
+class Circle(NamedTuple):
+    """A dashed ring with what is ``reach_m`` around a point; one with a name has a sign in its middle."""
+
+    lon: float
+    lat: float
+    reach_m: float
+    name: str = ""
+
+
+class Reach(NamedTuple):
+    """A circle with its place on the drawing."""
+
+    x: float
+    y: float
+    r: float
+    name: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,7 @@ class Map:
     marks: list[Mark]
     places: list[tuple[str, float, float]]
     pin: tuple[float, float] | None
-    reach: float | None
+    reaches: list[Reach]
 
 
 def rings_of(geojson: dict[str, object]) -> list[Ring]:
@@ -202,18 +221,20 @@ def draw(
     places: Sequence[Place] = (),
     pin: LonLat | None = None,
     reach_m: float | None = None,
+    circles: Sequence[Circle] = (),
     around: Sequence[LonLat] = (),
 ) -> Map:
     """Lay the map out, 720 × 400 for a desk, 360 × 300 with larger letters for a phone.
 
     ``around`` narrows it to these points and the pin (say, the nearest villages), else the whole outline is
     shown; villages outside the frame are left to the list. ``pin`` is the factory, ``reach_m`` the radius of
-    the dashed ring round it. Larger circles are drawn first, so that small ones stay visible; a label that
-    fits nowhere is left to the list as well.
+    the dashed ring round it, ``circles`` are rings round other points. Larger spots are drawn first, so that
+    small ones stay visible; a label that fits nowhere is left to the list as well.
     """
     width, height, font_size, largest_r = (360.0, 300.0, 16.0, 9.0) if phone else (720.0, 400.0, 13.0, 11.0)
     shown = [*around, *([pin] if pin else [])] if around else [point for ring in outline for point in ring]
     frame = fit(shown, width, height, padding=40 if around else 16)
+    reached = [*([] if pin is None or reach_m is None else [Circle(*pin, reach_m)]), *circles]
     largest = max((spot.size for spot in spots), default=0)
     placed = []
     for spot in sorted(spots, key=lambda one: (one.chosen, -one.size, one.name)):
@@ -221,13 +242,13 @@ def draw(
         if 0 <= x <= width and 0 <= y <= height:
             placed.append((spot, x, y, radius(spot.size, largest, largest_r=largest_r)))
     pin_xy = None if pin is None else frame.xy(pin)
-    circles = [_Box(x - r, y - r, x + r, y + r) for _, x, y, r in placed]
+    bubbles = [_Box(x - r, y - r, x + r, y + r) for _, x, y, r in placed]
     pin_box = [] if pin_xy is None else [_Box(pin_xy[0] - 14, pin_xy[1] - 36, pin_xy[0] + 14, pin_xy[1] + 2)]
     # First look for places free of everything; a listed village may then lie over a mark that is not listed,
     # which its halo keeps readable.
-    free_of_all = [*circles, *pin_box]
+    free_of_all = [*bubbles, *pin_box]
     free_of_listed = [
-        *(box for box, (spot, *_) in zip(circles, placed, strict=True) if spot.chosen),
+        *(box for box, (spot, *_) in zip(bubbles, placed, strict=True) if spot.chosen),
         *pin_box,
     ]
     edge = _Box(0, 0, width, height)
@@ -238,7 +259,7 @@ def draw(
         if not spot.label:
             continue
         for obstacles in (free_of_all, free_of_listed) if spot.chosen else (free_of_all,):
-            around_it = [box for box in obstacles if box is not circles[index]]
+            around_it = [box for box in obstacles if box is not bubbles[index]]
             found = _label_place(spot.label, x, y, r, font_size, [*around_it, *boxes], edge)
             if found is not None:
                 boxes.append(found.box)
@@ -262,7 +283,7 @@ def draw(
             if 30 <= x <= width - 30 and 16 <= y <= height - 8
         ],
         pin=pin_xy,
-        reach=None if pin is None or reach_m is None else frame.units(reach_m),
+        reaches=[Reach(*frame.xy((one.lon, one.lat)), frame.units(one.reach_m), one.name) for one in reached],
     )
 
 
@@ -292,6 +313,7 @@ def _label_place(
     return None
 
 
+@cache
 def _field_lines(width: float, height: float) -> str:
     """Faint slanting lines, the fields of the plain; clipped to the land by the macro."""
     lines = []

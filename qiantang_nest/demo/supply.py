@@ -132,7 +132,7 @@ class Supply:
                     rng.choice((2, 3, 3, 4)),
                     round(lat, 6),
                     round(lon, 6),
-                    "village",
+                    "house",
                     dangerous,
                     safe_until,
                 )

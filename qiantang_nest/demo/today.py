@@ -32,9 +32,10 @@ from qiantang_nest.demo.pictures import house_picture, room_picture
 from qiantang_nest.demo.supply import CLERK_VILLAGE
 from qiantang_nest.enterprises.models import Enterprise, Worksite
 from qiantang_nest.enterprises.rules import Shift, check_worker
-from qiantang_nest.enterprises.services import add_workers
+from qiantang_nest.enterprises.services import add_stop, add_workers
 from qiantang_nest.geography.models import Village
-from qiantang_nest.geography.rules import LatLon
+from qiantang_nest.geography.queries import DISTRICT, villages_in
+from qiantang_nest.geography.rules import DEFAULT_COMMUTE, LatLon, TravelMode, commute_minutes, flat_m
 from qiantang_nest.housing.models import (
     House,
     HouseholdLink,
@@ -46,6 +47,8 @@ from qiantang_nest.housing.models import (
 )
 from qiantang_nest.occupancy.models import Lease, Registration
 from qiantang_nest.occupancy.services.leases import Terms
+
+_TOO_FAR_TO_WALK_M = 2_000
 
 PICTURED_SCALE = 0.02
 """Up to this scale rooms get drawn pictures."""
@@ -69,6 +72,7 @@ def put_in_the_air(*, rng: Random, today: date, now: datetime, instance_path: Pa
     _demands(rng, today, now)
     manager = Actor(users[Role.EMPLOYER_MANAGER].id, Role.EMPLOYER_MANAGER, str(enterprise.id), "李经理")
     villager = Actor(owner.user_id, Role.VILLAGER, str(owner.user_id), owner.name)
+    _shuttle(enterprise, manager)
     _blocks(owner, villager, enterprise, manager, today, now)
     _plans(enterprise, manager, today, now)
     _workers_without_bed(enterprise, people, manager, today)
@@ -272,6 +276,23 @@ def _plans(enterprise: Enterprise, manager: Actor, today: date, now: datetime) -
         db.session.flush()
         found = read_for_plans(demand=demand, now=now)
         record_plans(found=found, made=solve_plans(found), actor=manager)
+
+
+def _shuttle(enterprise: Enterprise, manager: Actor) -> None:
+    """The tenant's bus calls at a few villages too far to walk from."""
+    site = db.session.execute(
+        select(Worksite).where(Worksite.enterprise_id == enterprise.id).order_by(Worksite.id).limit(1)
+    ).scalar_one()
+    gate = LatLon(site.lat, site.lon)
+    points = {village: LatLon(village.lat, village.lon) for village in villages_in(DISTRICT)}
+    away = sorted(
+        (flat_m(gate, point), village.name, point)
+        for village, point in points.items()
+        if flat_m(gate, point) > _TOO_FAR_TO_WALK_M
+    )
+    for far, name, point in away[:6:2]:
+        minutes = commute_minutes(far, TravelMode.SHUTTLE, DEFAULT_COMMUTE) + 2
+        add_stop(worksite=site, name=f"{name}村口", point=point, ride_minutes=minutes, actor=manager)
 
 
 def _blocks(

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from qiantang_nest.core.db import db, transaction
+from qiantang_nest.core.db import array_literal, db, transaction
 from qiantang_nest.notifications.gateways import SmsGateway, SmsRefused
 from qiantang_nest.notifications.models import Message, OutboxItem
 from qiantang_nest.notifications.rules import MOST_ATTEMPTS, message_text, wait_after
@@ -81,22 +81,22 @@ def send_sms_many(messages: Sequence[Sms]) -> None:
     db.session.execute(
         text(
             "INSERT INTO outbox (key, channel, seal_key, to_sealed, body_sealed)"
-            " SELECT key, 'sms', seal_key, to_sealed, body_sealed"
-            " FROM unnest(CAST(:keys AS text[]), CAST(:seal_keys AS uuid[]), CAST(:tos AS bytea[]),"
-            " CAST(:bodies AS bytea[])) AS row (key, seal_key, to_sealed, body_sealed)"
+            " SELECT key, 'sms', seal_key, decode(to_sealed, 'hex'), decode(body_sealed, 'hex')"
+            " FROM unnest(CAST(:keys AS text[]), CAST(:seal_keys AS uuid[]), CAST(:tos AS text[]),"
+            " CAST(:bodies AS text[])) AS row (key, seal_key, to_sealed, body_sealed)"
             " ON CONFLICT (key) DO NOTHING"
         ),
         {
-            "keys": [message.key for message in messages],
-            "seal_keys": keys,
-            "tos": [
-                OutboxItem.to.seal_for(OutboxItem, key, message.to)
+            "keys": array_literal(message.key for message in messages),
+            "seal_keys": array_literal(map(str, keys)),
+            "tos": array_literal(
+                OutboxItem.to.seal_for(OutboxItem, key, message.to).hex()
                 for key, message in zip(keys, messages, strict=True)
-            ],
-            "bodies": [
-                OutboxItem.body.seal_for(OutboxItem, key, message.body)
+            ),
+            "bodies": array_literal(
+                OutboxItem.body.seal_for(OutboxItem, key, message.body).hex()
                 for key, message in zip(keys, messages, strict=True)
-            ],
+            ),
         },
     )
 

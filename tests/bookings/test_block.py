@@ -24,7 +24,7 @@ from qiantang_nest.housing.models import Listing, Owner, ProxyConsent
 from qiantang_nest.notifications.models import Message, OutboxItem
 from qiantang_nest.occupancy.models import Lease, LeaseSignature, RoomClaim
 from tests import factories
-from tests.conftest import sign_in
+from tests.conftest import QueryLog, sign_in
 from tests.factories import NEIGHBOUR_VILLAGE, NOW, TODAY, VILLAGE
 
 DATES = {"starts_on": "2026-12-01", "last_on": "2027-05-31"}
@@ -194,6 +194,26 @@ def test_rooms_gone_meanwhile_are_named(client: FlaskClient, cast: Cast) -> None
     assert f"同一村 {first.label}" in text_of(answer)
     assert f"picked={second.id}" in text_of(answer)
     assert db.session.query(Hold).count() == 0
+
+
+def test_a_refusal_reads_the_villages_once(client: FlaskClient, cast: Cast, query_log: QueryLog) -> None:
+    """Rows of the transaction that was taken back would each be read anew."""
+    for number in range(5):
+        factories.make_village(f"33011400321{number}", name=f"邻村{number}")
+    db.session.commit()
+    sign_in(client, cast.employer)
+    query = {**DATES, "village": VILLAGE, "count": "6", "count_of": "rooms"}
+    shown = client.get("/rooms/hold", query_string=query)
+    factories.make_claim(cast.listings[0].room, TODAY, TODAY + timedelta(days=400))
+    db.session.commit()
+    query_log.clear()
+    answer = client.post(
+        "/rooms/hold",
+        query_string=query,
+        data={"request_key": str(uuid.uuid4()), "on_refusal": "drop", "csrf_token": token(shown)},
+    )
+    assert answer.status_code == 409
+    assert len([line for line in query_log if "FROM village" in line]) == 1
 
 
 def test_never_dearer_than_shown(client: FlaskClient, cast: Cast) -> None:

@@ -4,7 +4,7 @@ from math import isclose
 
 import pytest
 
-from qiantang_nest.core.svgmap import Spot, draw, fit, path_of, pie_path, project, radius, rings_of
+from qiantang_nest.core.svgmap import Circle, Spot, draw, fit, path_of, pie_path, project, radius, rings_of
 
 SQUARE = [(120.0, 30.0), (120.1, 30.0), (120.1, 30.1), (120.0, 30.1)]
 
@@ -106,4 +106,13 @@ def test_a_narrowed_map_leaves_far_villages_out() -> None:
     assert [mark.spot.name for mark in drawn.marks] == ["近"]
     assert (drawn.width, drawn.height) == (360, 300)
     assert drawn.pin is not None
-    assert drawn.reach
+    assert [(one.x, one.y) for one in drawn.reaches] == [drawn.pin]
+
+
+def test_circles_round_other_points_are_rings_with_a_sign() -> None:
+    stop = Circle(120.012, 30.012, 200, "村口")
+    drawn = draw([SQUARE], [], pin=(120.01, 30.01), circles=[stop])
+    assert [(one.name, one.r > 0) for one in drawn.reaches] == [("村口", True)]
+    both = draw([SQUARE], [], pin=(120.01, 30.01), reach_m=400, circles=[stop])
+    assert [one.name for one in both.reaches] == ["", "村口"]
+    assert both.reaches[0].r == 2 * both.reaches[1].r

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from qiantang_nest.core.db import db, lock_villages, transaction
+from qiantang_nest.core.db import array_literal, db, lock_villages, transaction
 from qiantang_nest.core.errors import Busy
 from qiantang_nest.occupancy.models import RoomClaim, RoomTaken
 from tests.factories import TODAY, VILLAGE, make_claim, make_room, make_village
@@ -85,3 +85,25 @@ def test_locks_are_taken_in_ascending_order(db_session):
         {"keys": [int(code) for code in codes]},
     ).scalar_one()
     assert held == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, -2, 3_000_000_000], "bigint"),
+        (["330114003201", "hold:7:12"], "text"),
+        (["a4b8f2c0-0000-4000-8000-00000000000f"], "uuid"),
+        ([True, False], "boolean"),
+        (["", "a b", "a,b", '"', "{", "}", "\\", "NULL,1", "空", " a ", "a\nb"], "text"),
+        *[(["fine", odd], "text") for odd in ("", "null", "NULL", "-", ",", "\\", '\\"')],
+        ([""], "text"),
+        ([], "bigint"),
+    ],
+)
+def test_an_array_literal_arrives_as_it_was(db_session, values, kind):
+    asked = text(
+        f"SELECT x::text FROM unnest(CAST(:values AS {kind}[])) WITH ORDINALITY AS t (x, n) ORDER BY n"
+    )
+    found = db_session.execute(asked, {"values": array_literal(values)}).scalars()
+    spelled = [str(value).lower() if kind == "boolean" else str(value) for value in values]
+    assert found.all() == spelled

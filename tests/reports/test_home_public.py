@@ -58,7 +58,7 @@ def test_the_form_of_the_home_is_understood_by_the_search(client, db_session):
     values = {"place": "同一村", "starts_on": "2026-12-01", "last_on": "2027-05-31", "within": "20"}
     page = client.get("/rooms", query_string={**values, "unit": "ebike", "max_rent": "700"})
     assert page.status_code == 200
-    assert "离同一村最近的村" in words(page)
+    assert "到同一村 20 分钟以内的村" in words(page)
 
 
 def test_the_count_is_kept_for_a_minute_and_no_longer(client, db_session, query_log):

@@ -70,6 +70,17 @@ class Between:
             raise ValidationError(str(self.message))
 
 
+class Offered:
+    """One of the field's choices, refused in words of its own; the field is not to check it as well."""
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+    def __call__(self, form: Any, field: Any) -> None:
+        if field.data not in {choice.value for choice in field.choices}:
+            raise ValidationError(str(self.message))
+
+
 class DatesForm(BaseForm):
     """From when to when; the last day is one of them."""
 
@@ -91,27 +102,40 @@ class DatesForm(BaseForm):
         return Period.through(self.starts_on.data, self.last_on.data)
 
 
+_UNITS = [
+    SelectChoice("km", _l("公里")),
+    SelectChoice("ebike", _l("分钟，电动车")),
+    SelectChoice("walk", _l("分钟，走路")),
+    SelectChoice("shuttle", _l("分钟，班车")),
+]
+
+
 class SearchForm(DatesForm):
     """What rooms to show. Everything stands in the address."""
 
     class Meta(BaseForm.Meta):
         csrf = False
 
-    worksite = SelectField(_l("从哪个厂区算"), [Optional()], choices=[], default="")
+    worksite = SelectField(
+        _l("从哪个厂区算"),
+        [Optional(), Offered(_l("这不是贵公司在用的厂区，请在列表里重新选一个。"))],
+        choices=[],
+        default="",
+        validate_choice=False,
+    )
     place = StringField(_l("或者从哪里算"), [Optional(), Length(max=60)])
     within = WholeNumberField(
         _l("最多多远"), [Optional(), Between(1, 120, _l("路程请写 1 到 120 之间的数。"))]
     )
     unit = SelectField(
         _l("怎么走"),
-        [Optional()],
-        choices=[
-            SelectChoice("km", _l("公里")),
-            SelectChoice("ebike", _l("分钟，电动车")),
-            SelectChoice("walk", _l("分钟，走路")),
-            SelectChoice("shuttle", _l("分钟，班车")),
+        [
+            Optional(),
+            Offered(_l("没有这种走法，请在列表里重新选一种。班车要企业登录以后，从自己的厂区算。")),
         ],
+        choices=_UNITS,
         default="km",
+        validate_choice=False,
     )
     area = SelectField(_l("只看哪里"), [Optional()], choices=[], default="")
     beds = WholeNumberField(
@@ -130,6 +154,10 @@ class SearchForm(DatesForm):
             raise ValidationError(
                 _("入住日期 %(day)s 已经过去，请改成今天或以后。", day=field.data.isoformat())
             )
+
+    def leave_out_shuttle(self) -> None:
+        """For those who have no gate that one could run to."""
+        self.unit.choices = [choice for choice in _UNITS if choice.value != "shuttle"]
 
     def wants(self) -> Wants:
         """What each room must be."""

@@ -16,6 +16,8 @@ from sqlalchemy import (
     BindParameter,
     Date,
     Integer,
+    Select,
+    Subquery,
     Text,
     and_,
     any_,
@@ -29,7 +31,8 @@ from sqlalchemy import (
 )
 
 from qiantang_nest.bookings.models import Demand, DemandChoice, FairnessRule, Plan, PlanRoom, PlanRound
-from qiantang_nest.bookings.rules import DISTRICT_CENTRE
+from qiantang_nest.bookings.queries.houses import AreaShape, area_values, near_houses
+from qiantang_nest.bookings.rules import DISTRICT_CENTRE, Area, area_within
 from qiantang_nest.bookings.rules.limits import (
     MOST_DAYS_MOVED,
     Limits,
@@ -51,16 +54,14 @@ from qiantang_nest.geography.rules import (
     TravelMode,
     WayToWork,
     commute_minutes,
-    geodesic_m,
+    flat_m,
     reach_m,
 )
 from qiantang_nest.housing.models import House, Listing, Room
-from qiantang_nest.housing.queries import on_market_condition
+from qiantang_nest.housing.queries import on_offer_condition, safe_house_condition
 from qiantang_nest.occupancy.models import RoomClaim
 from qiantang_nest.occupancy.queries.claims import FREE_SQL, free_values
 
-_SQUEEZE, _METRES_PER_UNIT = 0.8635, 111_200
-"""As in ``House.place``."""
 _FARTHEST_M = 60_000.0
 """The whole district and a bit: who names no minutes takes any way."""
 YEAR = timedelta(days=365)
@@ -82,19 +83,21 @@ class Question:
         return self.way.mode
 
     @property
-    def reach_m(self) -> float:
-        """How far around the gate a house may lie, in straight metres; shuttle stops may lie anywhere."""
+    def area(self) -> Area:
+        """Where a house may stand: within the most minutes, as the search has it, else in the district."""
         minutes = self.limits.max_minutes
-        if minutes is None or (self.mode is TravelMode.SHUTTLE and self.way.boardings):
-            return _FARTHEST_M
-        return reach_m(minutes, self.mode, self.way.rule)
+        if minutes is None:
+            return Area(self.gate, reach_m=_FARTHEST_M)
+        if not self.way.boardings:
+            return Area(self.gate, reach_m=reach_m(minutes, self.mode, self.way.rule))
+        return area_within(self.way, minutes)
 
     def minutes_from(self, village_code: str, point: LatLon, *, pinned: bool) -> int:
         """The way of a house; where no stops of a shuttle are known it is taken to come by."""
         way = self.way.from_house(village_code, point, pinned=pinned)
         if way is not None:
             return way.minutes
-        return commute_minutes(geodesic_m(self.gate, point), self.mode, self.way.rule)
+        return commute_minutes(flat_m(self.gate, point), self.mode, self.way.rule)
 
     @property
     def ends_on(self) -> date:
@@ -149,15 +152,15 @@ def rooms_for(
 
     Of the villages alone, if some are named.
 
-    What is read may still miss the minutes by a hair, since the index knows straight metres; callers sort out
-    with ``rules.limits.miss_of``, which also finds no fault with any other.
+    The houses are those of a search within the minutes. Callers sort out with ``rules.limits.miss_of``, which
+    has the last word.
     """
-    limits = question.limits
+    limits, area = question.limits, question.area
     rows = db.session.execute(
-        _free_sql(),
+        _free_sql(AreaShape.of(area)),
         {
             **free_values(question.period.starts_on, question.ends_on, now),
-            **_near(question.gate, question.reach_m),
+            **area_values(area),
             "area": f"{limits.area_code or ''}%",
             "villages": None if village_codes is None else list(village_codes),
             "max_rent": limits.max_rent_fen if limits.max_rent_fen is not None else 2**40,
@@ -177,7 +180,7 @@ def rooms_around(question: Question, now: datetime) -> list[Offered]:
     rows = db.session.execute(
         _around_sql(),
         {
-            **_near(question.gate, _FARTHEST_M),
+            **area_values(Area(question.gate, reach_m=_FARTHEST_M)),
             "first": question.period.starts_on - window,
             "last": question.ends_on + window,
             "starts_on": question.period.starts_on,
@@ -194,7 +197,7 @@ def room_offered(room_id: int, question: Question, now: datetime) -> Offered | N
     rows = db.session.execute(
         _around_sql(one_room=True),
         {
-            **_near(question.gate, 10 * _FARTHEST_M),
+            **area_values(Area(question.gate, reach_m=10 * _FARTHEST_M)),
             "first": question.period.starts_on - window,
             "last": question.ends_on + window,
             "starts_on": question.period.starts_on,
@@ -207,24 +210,12 @@ def room_offered(room_id: int, question: Question, now: datetime) -> Offered | N
     return found[0] if found else None
 
 
-def _near(gate: LatLon, reach: float) -> dict[str, Any]:
-    return {
-        "near_x": gate.lon * _SQUEEZE,
-        "near_y": gate.lat,
-        # A little more than the reach: metres on the scaled plane are true to half a hundredth.
-        "reach": reach * 1.01 / _METRES_PER_UNIT,
-    }
-
-
 _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
 _VILLAGES: BindParameter[Any] = bindparam("villages", type_=ARRAY(Text))
-_NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
-_FAR = House.place.op("<->")(_NEAR)
-_COLUMNS: tuple[Any, ...] = (
+_OFFER: tuple[Any, ...] = (
     Room.id,
     Room.house_id,
-    House.owner_id,
     Room.village_code,
     Room.beds,
     Room.floor,
@@ -233,37 +224,29 @@ _COLUMNS: tuple[Any, ...] = (
     Listing.id.label("listing_id"),
     Listing.starts_on.label("offered_from"),
     Listing.ends_on.label("offered_to"),
-    House.safe_until,
-    House.lat,
-    House.lon,
-    House.geo_precision,
 )
 
 
-def _houses_around() -> Any:
-    """Houses of the circle, nearest first; OFFSET 0 keeps the planner from tearing it apart."""
-    circle = func.circle(_NEAR, bindparam("reach"))
+def _offers(house: Subquery, *columns: Any) -> Select[Any]:
+    """Offered rooms of the houses, whether free or not."""
+    of_house = (house.c.owner_id, house.c.safe_until, house.c.lat, house.c.lon, house.c.pinned)
     return (
-        select(House.id, _FAR.label("far"))
-        .where(House.place.op("<@", is_comparison=True)(circle))
-        .order_by(_FAR)
-        .offset(literal_column("0"))
-        .subquery("near_house")
+        select(*_OFFER, *of_house, *columns)
+        .select_from(house)
+        .join(Room, Room.house_id == house.c.id)
+        .join(Listing, Listing.room_id == Room.id)
+        .limit(bindparam("limit", type_=Integer))
     )
 
 
 @cache
-def _free_sql() -> Any:
-    near = _houses_around()
+def _free_sql(shape: AreaShape) -> Any:
+    house = near_houses(shape, safe_house_condition(_STARTS))
     a_bed = func.ceil(Listing.rent_fen * literal_column("1.0") / Room.beds)
     return (
-        select(*_COLUMNS)
-        .select_from(near)
-        .join(House, House.id == near.c.id)
-        .join(Room, Room.house_id == near.c.id)
-        .join(Listing, Listing.room_id == Room.id)
+        _offers(house)
         .where(
-            on_market_condition(_STARTS, _ENDS),
+            on_offer_condition(_STARTS, _ENDS),
             text(FREE_SQL),
             Room.village_code.like(bindparam("area")),
             or_(_VILLAGES.is_(None), Room.village_code == any_(_VILLAGES)),
@@ -274,8 +257,7 @@ def _free_sql() -> Any:
             Room.floor <= bindparam("max_floor", type_=BigInteger),
             Room.features.contains(bindparam("features", type_=ARRAY(Text))),
         )
-        .order_by(near.c.far, near.c.id, Room.id)
-        .limit(bindparam("limit", type_=Integer))
+        .order_by(house.c.far, house.c.id, Room.id)
     )
 
 
@@ -297,21 +279,16 @@ _TAKEN = (
 @cache
 def _around_sql(*, one_room: bool = False) -> Any:
     """Rooms whose house may be let, on offer on some day of the window; whether it fits is for the rules."""
-    near = _houses_around()
+    house = near_houses(AreaShape(circle=True), House.dangerous_since.is_(None))
     statement = (
-        select(*_COLUMNS, _TAKEN)
-        .select_from(near)
-        .join(House, House.id == near.c.id)
-        .join(Room, Room.house_id == near.c.id)
-        .join(Listing, Listing.room_id == Room.id)
+        _offers(house, _TAKEN)
         .where(
-            on_market_condition(cast(Listing.starts_on, Date)),
-            House.safe_until.isnot(None),
+            on_offer_condition(cast(Listing.starts_on, Date)),
+            house.c.safe_until > Listing.starts_on,
             Listing.starts_on < bindparam("last", type_=Date),
             Listing.ends_on > bindparam("first", type_=Date),
         )
-        .order_by(near.c.far, near.c.id, Room.id, func.abs(Listing.starts_on - _STARTS))
-        .limit(bindparam("limit", type_=Integer))
+        .order_by(house.c.far, house.c.id, Room.id, func.abs(Listing.starts_on - _STARTS))
     )
     return statement.where(Room.id == bindparam("room_id", type_=BigInteger)) if one_room else statement
 
@@ -325,7 +302,7 @@ def _offered(question: Question, rows: Iterable[Any]) -> list[Offered]:
             continue
         if row.house_id not in minutes:
             minutes[row.house_id] = question.minutes_from(
-                row.village_code, LatLon(row.lat, row.lon), pinned=row.geo_precision == "house"
+                row.village_code, LatLon(row.lat, row.lon), pinned=row.pinned
             )
         found[row.id] = Offered(
             Candidate(

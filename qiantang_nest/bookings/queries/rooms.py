@@ -1,13 +1,15 @@
 """Rooms that can be taken: the search's list, its counts per village, and the candidates of a hold.
 
-The shape of the SQL decides the cost (measured on 41,000 rooms): houses come nearest first out of the GiST
-index inside a subquery that keeps its order, rooms and listings are looked up from there, and the limit stops
-it all, so the list costs what it shows (0.3 ms). Counts look at every room of a village (2 ms each), so they
-stand apart and the caller asks for a few villages at a time.
+The shape of the SQL decides the cost (measured on 41,000 rooms): houses come in their order (``houses``),
+the offers of each are looked up from there in a second subquery, and the limit stops it all, so the list
+costs what it shows (0.3 ms). Both are fences (OFFSET 0) that the planner does not tear apart: as one join of
+six tables it took longer to plan than to run, and a plan kept for any value read every listing of the
+district (230 ms for a hold). Counts look at every room of a village (2 ms each), so they stand apart and the
+caller asks for a few villages at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Self
@@ -20,9 +22,9 @@ from sqlalchemy import (
     Date,
     Integer,
     Select,
+    Subquery,
     Text,
     TextClause,
-    and_,
     any_,
     bindparam,
     func,
@@ -31,12 +33,14 @@ from sqlalchemy import (
     text,
     true,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
+from qiantang_nest.bookings.queries.houses import FAR, AreaShape, area_values, houses_inside, near_houses
 from qiantang_nest.bookings.rules import Area, FreeRoom, Wants
 from qiantang_nest.core.db import db
 from qiantang_nest.geography.rules import LatLon
 from qiantang_nest.housing.models import House, Listing, Photo, Room
-from qiantang_nest.housing.queries import on_market_condition
+from qiantang_nest.housing.queries import on_offer_condition, safe_house_condition
 from qiantang_nest.occupancy.queries.claims import FREE_SQL, free_values
 
 
@@ -54,6 +58,8 @@ class FoundRoom:
     rent_fen: int
     direct: bool
     place: LatLon
+    pinned: bool
+    """Whether ``place`` is the house's own; else it is its village's."""
     photo: str | None
 
 
@@ -79,7 +85,7 @@ def find_rooms(
 ) -> list[FoundRoom]:
     """The nearest rooms free for the whole of ``[starts_on, ends_on)``, each with its first photograph."""
     rows = db.session.execute(
-        _nearest_sql(_Shape.of(area, wants), _LIST),
+        _list_sql(_Shape.of(area, wants)),
         {**_values(area, wants, starts_on, ends_on, now), "limit": limit, "offset": offset},
     )
     return [
@@ -94,6 +100,7 @@ def find_rooms(
             rent_fen=row.rent_fen,
             direct=row.direct,
             place=LatLon(row.lat, row.lon),
+            pinned=row.pinned,
             photo=row.photo,
         )
         for row in rows
@@ -105,7 +112,7 @@ def candidates(
 ) -> list[FreeRoom]:
     """The nearest rooms that can be taken, for ``rules.choose_rooms``."""
     rows = db.session.execute(
-        _nearest_sql(_Shape.of(area, wants), _CANDIDATE),
+        _candidates_sql(_Shape.of(area, wants)),
         {**_values(area, wants, starts_on, ends_on, now), "limit": limit, "offset": 0},
     )
     return [FreeRoom(*row) for row in rows]
@@ -130,7 +137,7 @@ def count_by_village(
     now: datetime,
 ) -> dict[str, VillageCount]:
     """Free rooms of each of the villages inside the area; villages without any are absent."""
-    area = Area(area.near, tuple(village_codes), area.reach_m)
+    area = replace(area, village_codes=tuple(village_codes))
     rows = db.session.execute(
         _counts_sql(_Shape.of(area, wants)), _values(area, wants, starts_on, ends_on, now)
     )
@@ -144,71 +151,23 @@ def count_by_village(
 class _Shape:
     """Which conditions a question has; their values are bound."""
 
-    villages: bool
-    circle: bool
-    rent: bool
-    features: bool
+    area: AreaShape
+    rent: bool = False
+    features: bool = False
 
     @classmethod
     def of(cls, area: Area, wants: Wants) -> Self:
-        return cls(
-            villages=bool(area.village_codes),
-            circle=area.reach_m is not None,
-            rent=wants.max_rent_fen is not None,
-            features=bool(wants.features),
-        )
+        return cls(AreaShape.of(area), rent=wants.max_rent_fen is not None, features=bool(wants.features))
 
-
-_ANY_SHAPE = _Shape(villages=False, circle=False, rent=False, features=False)
-_SQUEEZE = 0.8635
-_METRES_PER_UNIT = 111_200
-"""``House.place`` is scaled so that one unit is as long in every direction."""
 
 _STARTS: BindParameter[date] = bindparam("starts_on", type_=Date)
 _ENDS: BindParameter[date] = bindparam("ends_on", type_=Date)
-_NEAR = func.point(bindparam("near_x"), bindparam("near_y"))
-_FAR = House.place.op("<->")(_NEAR)
-
-_CANDIDATE: tuple[Any, ...] = (
-    Room.id,
-    Room.house_id,
-    House.owner_id,
-    Room.village_code,
-    Room.label,
-    Room.beds,
-    Listing.id,
-    Listing.rent_fen,
-    Listing.direct,
-)
-_LIST: tuple[Any, ...] = (
-    Room.id,
-    Room.village_code,
-    Room.label,
-    Room.floor,
-    Room.usable_m2,
-    Room.beds,
-    Room.features,
-    Listing.rent_fen,
-    Listing.direct,
-    House.lat,
-    House.lon,
-    select(Photo.media_name)
-    .where(Photo.room_id == Room.id)
-    .order_by(Photo.id)
-    .limit(literal_column("1"))
-    .correlate(Room)
-    .scalar_subquery()
-    .label("photo"),
-)
 
 
 def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datetime) -> dict[str, Any]:
     return {
         **free_values(starts_on, ends_on, now),
-        "near_x": area.near.lon * _SQUEEZE,
-        "near_y": area.near.lat,
-        "village_codes": list(area.village_codes),
-        "reach": (area.reach_m or 0) / _METRES_PER_UNIT,
+        **area_values(area),
         "beds_at_least": wants.beds_at_least,
         "max_rent_fen": wants.max_rent_fen,
         "features": list(wants.features),
@@ -216,65 +175,97 @@ def _values(area: Area, wants: Wants, starts_on: date, ends_on: date, now: datet
 
 
 @cache
-def _nearest_sql(shape: _Shape, columns: tuple[Any, ...]) -> Select[Any]:
-    """Houses of the area in the order of distance first; OFFSET 0 keeps the planner from tearing it apart."""
-    near = (
-        select(House.id, _FAR.label("far"))
-        .where(_inside(shape))
-        .order_by(_FAR)
-        .offset(literal_column("0"))
-        .subquery("near_house")
+def _list_sql(shape: _Shape) -> Select[Any]:
+    house = near_houses(shape.area, safe_house_condition(_STARTS))
+    offer = _offers_of(house, shape)
+    photo = (
+        select(Photo.media_name)
+        .where(Photo.room_id == offer.c.id)
+        .order_by(Photo.id)
+        .limit(literal_column("1"))
+        .scalar_subquery()
     )
-    return (
-        select(*columns, near.c.far)
-        .select_from(near)
-        .join(House, House.id == near.c.id)
-        .join(Room, Room.house_id == near.c.id)
-        .join(Listing, Listing.room_id == Room.id)
-        .where(*_takeable(shape))
-        .order_by(near.c.far, near.c.id, Room.id)
-        .limit(bindparam("limit", type_=Integer))
-        .offset(bindparam("offset", type_=Integer))
+    return _nearest_first(
+        house,
+        offer,
+        *(offer.c.id, offer.c.village_code, offer.c.label, offer.c.floor, offer.c.usable_m2, offer.c.beds),
+        *(offer.c.features, offer.c.rent_fen, offer.c.direct, house.c.lat, house.c.lon, house.c.pinned),
+        photo.label("photo"),
+    )
+
+
+@cache
+def _candidates_sql(shape: _Shape) -> Select[Any]:
+    house = near_houses(shape.area, safe_house_condition(_STARTS))
+    offer = _offers_of(house, shape)
+    return _nearest_first(
+        house,
+        offer,
+        *(offer.c.id, house.c.id, house.c.owner_id, offer.c.village_code, offer.c.label, offer.c.beds),
+        *(offer.c.listing_id, offer.c.rent_fen, offer.c.direct, house.c.far),
     )
 
 
 @cache
 def _picked_sql() -> Select[Any]:
     return (
-        select(*_CANDIDATE, _FAR)
+        select(
+            *(Room.id, Room.house_id, House.owner_id, Room.village_code, Room.label, Room.beds),
+            *(Listing.id, Listing.rent_fen, Listing.direct, FAR),
+        )
         .join(House, House.id == Room.house_id)
         .join(Listing, Listing.room_id == Room.id)
-        .where(Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))), *_takeable(_ANY_SHAPE))
+        .where(
+            Room.id == any_(bindparam("room_ids", type_=ARRAY(BigInteger))),
+            safe_house_condition(_STARTS),
+            *_takeable(_Shape(AreaShape())),
+        )
         .order_by(Room.id)
     )
 
 
 @cache
 def _counts_sql(shape: _Shape) -> Select[Any]:
-    counts: tuple[Any, ...] = (func.count(), func.sum(Room.beds), func.min(Listing.rent_fen))
+    house = houses_inside(shape.area, safe_house_condition(_STARTS))
+    offer = _offers_of(house, shape)
+    counts: tuple[Any, ...] = (func.count(), func.sum(offer.c.beds), func.min(offer.c.rent_fen))
     return (
-        select(Room.village_code, *counts)
-        .join(House, House.id == Room.house_id)
-        .join(Listing, Listing.room_id == Room.id)
-        .where(_inside(shape), *_takeable(shape))
-        .group_by(Room.village_code)
+        select(house.c.village_code, *counts)
+        .select_from(house)
+        .join(offer, true())
+        .group_by(house.c.village_code)
     )
 
 
-def _inside(shape: _Shape) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [true()]
-    if shape.villages:
-        conditions.append(House.village_code == any_(bindparam("village_codes", type_=ARRAY(Text))))
-    if shape.circle:
-        circle = func.circle(_NEAR, bindparam("reach"))
-        conditions.append(House.place.op("<@", is_comparison=True)(circle))
-    return and_(*conditions)
+def _offers_of(house: Subquery, shape: _Shape) -> LateralFromClause:
+    """What can be taken in one house of ``house``."""
+    return (
+        select(
+            *(Room.id, Room.village_code, Room.label, Room.floor, Room.usable_m2, Room.beds, Room.features),
+            *(Listing.id.label("listing_id"), Listing.rent_fen, Listing.direct),
+        )
+        .join(Listing, Listing.room_id == Room.id)
+        .where(Room.house_id == house.c.id, *_takeable(shape))
+        .offset(literal_column("0"))
+        .lateral("offer")
+    )
+
+
+def _nearest_first(house: Subquery, offer: LateralFromClause, *columns: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(*columns)
+        .select_from(house)
+        .join(offer, true())
+        .order_by(house.c.far, house.c.id, offer.c.id)
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=Integer))
+    )
 
 
 def _takeable(shape: _Shape) -> list[ColumnElement[bool] | TextClause]:
-    """On the market, free, and what the question wants of a room."""
+    """On offer, free, and what the question wants of a room."""
     conditions: list[ColumnElement[bool] | TextClause] = [
-        on_market_condition(_STARTS, _ENDS),
+        on_offer_condition(_STARTS, _ENDS),
         text(FREE_SQL),
         Room.beds >= bindparam("beds_at_least", type_=Integer),
     ]

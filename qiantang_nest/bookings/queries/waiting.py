@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select, text
 from sqlalchemy.orm import contains_eager
 
 from qiantang_nest.bookings.models import Demand, Hold, HoldRoom, Waiting
@@ -26,9 +26,13 @@ def queue(now: datetime, today: date) -> Select[Waiting]:
     )
 
 
-def anybody_waits(now: datetime, today: date) -> bool:
-    """Whether the list is not empty."""
-    return db.session.execute(queue(now, today).with_only_columns(Waiting.id).limit(1)).first() is not None
+ANYBODY_WAITS_SQL = "EXISTS (SELECT FROM waiting WHERE left_at IS NULL)"
+"""Whether ``queue`` may have somebody; every hold asks it."""
+
+
+def anybody_waits() -> bool:
+    """Whether ``queue`` may have somebody."""
+    return bool(db.session.execute(text(f"SELECT {ANYBODY_WAITS_SQL}")).scalar_one())
 
 
 def place_in_queue(demand_id: int, now: datetime, today: date) -> tuple[Waiting, int] | None:

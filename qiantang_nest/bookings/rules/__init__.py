@@ -11,10 +11,12 @@ from hashlib import sha256
 from qiantang_nest.core.errors import InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.period import Period, add_months
-from qiantang_nest.geography.rules import LatLon
+from qiantang_nest.geography.rules import LatLon, Reach, WayToWork
 
 MAX_ROOMS_A_HOLD = 500
 DEFAULT_REACH_M = 10_000
+DEFAULT_MINUTES = 30
+"""How far away is looked when nobody said, by whether kilometres or minutes are asked for."""
 MOST_REACH_M = 30_000
 REMIND_BEFORE = timedelta(hours=6)
 """So long before the end a silent household, or an employer that has not booked, is reminded."""
@@ -117,11 +119,15 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Where to look: inside the villages and the circle of ``reach_m`` around ``near``; nearest first."""
+    """Where to look: inside the villages and the circle of ``reach_m`` around ``near``; nearest first.
+
+    ``within`` takes the circle's place where one is not enough; then the fewest minutes come first.
+    """
 
     near: LatLon
     village_codes: tuple[str, ...] = ()
     reach_m: float | None = None
+    within: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,18 @@ class Ask:
     rooms: int | None = None
     beds: int | None = None
     room_ids: tuple[int, ...] = ()
+
+
+def area_within(way: WayToWork, minutes: int, village_codes: tuple[str, ...] = ()) -> Area:
+    """All houses from which the way to work takes at most ``minutes``.
+
+    One circle round the gate where that says it: its index hands over houses in order, only as many as are
+    looked at.
+    """
+    reach = way.within(minutes)
+    if not reach.routed and [(one.centre, one.ahead_m) for one in reach.circles] == [(way.gate, 0.0)]:
+        return Area(way.gate, village_codes, reach.circles[0].reach_m)
+    return Area(way.gate, village_codes, within=reach)
 
 
 def check_ask(ask: Ask) -> Ask:
@@ -258,6 +276,8 @@ def _by_house(free: Sequence[FreeRoom]) -> dict[int, list[FreeRoom]]:
 def _least_spare(rooms: list[FreeRoom], wanted: int, worth: Callable[[FreeRoom], int]) -> list[FreeRoom]:
     """Rooms of one house until ``wanted`` is reached: largest first, the last one as small as will do."""
     left = sorted(rooms, key=lambda room: (-worth(room), room.rent_fen, room.room_id))
+    if sum(map(worth, left)) <= wanted:
+        return left
     taken: list[FreeRoom] = []
     while wanted > 0 and left:
         fitting = [room for room in left if worth(room) >= wanted]

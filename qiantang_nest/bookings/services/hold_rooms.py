@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 
 from qiantang_nest.bookings.models import Hold
 from qiantang_nest.bookings.queries.rooms import candidates, free_among, names_of_rooms, villages_of_rooms
+from qiantang_nest.bookings.queries.waiting import ANYBODY_WAITS_SQL
 from qiantang_nest.bookings.rules import (
-    Area,
     Ask,
     FreeRoom,
     OnRefusal,
@@ -105,7 +105,7 @@ def hold_rooms(
     # What needs no lock comes before it: every statement under the lock is time that others wait.
     villages = ask.area.village_codes if not ask.room_ids else villages_of_rooms(ask.room_ids)
     expires_at = now + timedelta(hours=times.hold_hours)
-    hold_id = db.session.execute(
+    inserted = db.session.execute(
         _INSERT_HOLD,
         {
             "enterprise_id": enterprise.id,
@@ -119,11 +119,13 @@ def hold_rooms(
             "created_by": actor.user_id,
             "now": now,
         },
-    ).scalar_one_or_none()
-    if hold_id is None:
+    ).one_or_none()
+    if inserted is None:
         return _hold_of_key(enterprise, request_key, asked)
+    hold_id, somebody_waits = inserted
     lock_villages(villages)
-    serve_waiting(village_codes=villages, times=times, now=now, apart_from=enterprise.id)
+    if somebody_waits:
+        serve_waiting(village_codes=villages, times=times, now=now, apart_from=enterprise.id)
     rooms = _choose(ask, period, now)
     rent_fen = sum(room.rent_fen for room in rooms)
     if shown_rent_fen is not None and rent_fen > shown_rent_fen:
@@ -159,9 +161,12 @@ _INSERT_HOLD = text(
     " request_digest, created_by, created_at)"
     " VALUES (:enterprise_id, :worksite_id, :starts_on, :ends_on, :expires_at, :on_refusal, :request_key,"
     " :request_digest, :created_by, :now)"
-    " ON CONFLICT (enterprise_id, request_key) DO NOTHING RETURNING id"
+    f" ON CONFLICT (enterprise_id, request_key) DO NOTHING RETURNING id, {ANYBODY_WAITS_SQL}"
 )
-"""The same key twice at once: the second waits for the first, then finds it."""
+"""The same key twice at once: the second waits for the first, then finds it.
+
+Whoever begins to wait after this came later than the hold, so the question need not be asked under the lock.
+"""
 
 
 def _hold_of_key(enterprise: Enterprise, request_key: uuid.UUID, asked: str) -> int:
@@ -209,30 +214,23 @@ def _choose(ask: Ask, period: Period, now: datetime) -> list[FreeRoom]:
     return rooms
 
 
-_FEW_ROOMS = 100
-
-
 def _candidates(ask: Ask, wanted: int, period: Period, now: datetime) -> list[FreeRoom]:
-    """The nearest free rooms: of the nearest village alone if it has enough, else of the others as well.
+    """The nearest free rooms; those of the nearest village alone if it has enough.
 
-    One village is looked at in a quarter of the time of a street, and a block in one village is easier to
-    look after. Two statements at most, and no room is looked at twice.
+    A block in one village is easier to look after.
     """
     if period.ends_on is None:
         raise ValueError("rooms are held for a period with an end")
-    days = {"starts_on": period.starts_on, "ends_on": period.ends_on}
-    limit = candidates_wanted(wanted)
-    area = ask.area
-    if len(area.village_codes) == 1 or wanted > _FEW_ROOMS:
-        return candidates(area, ask.wants, now=now, limit=limit, **days)
-    nearest = Area(area.near, area.village_codes[:1], area.reach_m)
-    free = candidates(nearest, ask.wants, now=now, limit=limit, **days)
-    given = len(free) if ask.rooms is not None else sum(room.beds for room in free)
-    if given >= wanted:
-        return free
-    others = Area(area.near, area.village_codes[1:], area.reach_m)
-    more = candidates(others, ask.wants, now=now, limit=limit - len(free), **days)
-    return sorted([*free, *more], key=lambda room: (room.far, room.house_id, room.room_id))
+    free = candidates(
+        *(ask.area, ask.wants),
+        starts_on=period.starts_on,
+        ends_on=period.ends_on,
+        now=now,
+        limit=candidates_wanted(wanted),
+    )
+    nearest = [room for room in free if room.village_code in ask.area.village_codes[:1]]
+    given = len(nearest) if ask.rooms is not None else sum(room.beds for room in nearest)
+    return nearest if given >= wanted else free
 
 
 def preview(ask: Ask, period: Period, now: datetime) -> list[FreeRoom]:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from qiantang_nest.bookings.rules import FreeRoom, Times
 from qiantang_nest.bookings.services.telling import OwnerNotice, tell_owners
 from qiantang_nest.core.clock import SHANGHAI
-from qiantang_nest.core.db import db
+from qiantang_nest.core.db import array_literal, db
 from qiantang_nest.core.money import format_yuan
 from qiantang_nest.occupancy.services.claims import HELD_CLAIMS_SQL, expire_stale_holds
 
@@ -77,12 +77,12 @@ def add_rooms(
             "ends_on": block.ends_on,
             "held_until": block.expires_at,
             "replaces_id": replaces_id,
-            "room_ids": room_ids,
-            "listing_ids": [room.listing_id for room in rooms],
-            "owner_ids": [room.owner_id for room in rooms],
-            "village_codes": [room.village_code for room in rooms],
-            "rents": [room.rent_fen for room in rooms],
-            "directs": [room.direct for room in rooms],
+            "room_ids": array_literal(room_ids),
+            "listing_ids": array_literal(room.listing_id for room in rooms),
+            "owner_ids": array_literal(room.owner_id for room in rooms),
+            "village_codes": array_literal(room.village_code for room in rooms),
+            "rents": array_literal(room.rent_fen for room in rooms),
+            "directs": array_literal(room.direct for room in rooms),
             "now": now,
             "answer_due_at": block.answer_due_at,
         },

@@ -14,7 +14,6 @@ from sqlalchemy import select
 from qiantang_nest.bookings.models import Demand, Hold, HoldRoom, Waiting
 from qiantang_nest.bookings.queries.planning import choices_of, question_of, rooms_for
 from qiantang_nest.bookings.queries.waiting import (
-    anybody_waits,
     beds_taken,
     place_in_queue,
     queue,
@@ -85,11 +84,8 @@ def serve_waiting(
 
     Under the villages' locks. ``apart_from``: an employer that is taking rooms itself.
     """
-    today = business_date(now)
-    if not anybody_waits(now, today):
-        return 0
     entries = db.session.execute(
-        queue(now, today).with_for_update(of=Waiting).execution_options(populate_existing=True)
+        queue(now, business_date(now)).with_for_update(of=Waiting).execution_options(populate_existing=True)
     ).scalars()
     made = 0
     for waiting in entries.all():

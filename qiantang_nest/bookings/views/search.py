@@ -26,10 +26,8 @@ from qiantang_nest.core import clock, svgmap
 from qiantang_nest.core.access import public
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor_or_none, number_from_query
-from qiantang_nest.geography.models import Village
-from qiantang_nest.geography.queries import outline_geojson, village_by_code
-from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes
-from qiantang_nest.geography.views import commute_rule
+from qiantang_nest.geography.queries import VillagePoint, outline_geojson, village_by_code
+from qiantang_nest.geography.rules import LatLon, Way
 from qiantang_nest.housing.queries import photos_of
 
 ROOMS_A_PAGE = 20
@@ -43,12 +41,12 @@ _FILTERS = ("area", "village", "place", "within", "beds", "max_rent", "features"
 
 @dataclass(frozen=True)
 class RoomLine:
-    """A room of the list with how far it is."""
+    """A room of the list with how far it is and how one gets to work from there."""
 
     room: FoundRoom
     village: str
     metres: float
-    minutes: int
+    way: Way | None
     picked: bool
 
 
@@ -56,14 +54,14 @@ class RoomLine:
 class VillageLine:
     """A village beside the map with its free rooms that fit."""
 
-    village: Village
+    village: VillagePoint
     count: VillageCount
-    minutes: int
+    way: Way | None
 
 
 @dataclass(frozen=True)
 class VillagesAround:
-    """The nearest villages with free rooms, from the ``first``-th village on; looked at up to ``upto``."""
+    """The next villages with free rooms, from the ``first``-th village on; looked at up to ``upto``."""
 
     lines: list[VillageLine]
     first: int
@@ -110,6 +108,7 @@ def search() -> str | tuple[str, int]:
         offset=(page - 1) * ROOMS_A_PAGE,
     )
     around = _villages_around(question)
+    nothing = not rooms and page == 1
     return render_template(
         "bookings/search.html",
         form=form,
@@ -119,6 +118,7 @@ def search() -> str | tuple[str, int]:
         lines=[_room_line(question, room, picked) for room in rooms[:ROOMS_A_PAGE]],
         page=page,
         more=len(rooms) > ROOMS_A_PAGE and page < MOST_PAGES,
+        quickest=_quickest_room(question) if nothing else None,
         around=around,
         maps=_maps(question, around) if question.villages else None,
         picked=picked,
@@ -165,19 +165,38 @@ def _room_line(question: Question, room: FoundRoom, picked: list[int]) -> RoomLi
     if name is None:
         village = village_by_code(room.village_code)
         name = village.name if village else ""
-    return RoomLine(
-        room, name, metres, commute_minutes(metres, TravelMode.EBIKE, commute_rule()), room.id in picked
+    way = question.way.from_house(room.village_code, room.place, pinned=room.pinned)
+    return RoomLine(room, name, metres, way, room.id in picked)
+
+
+def _quickest_room(question: Question) -> RoomLine | None:
+    """The free room with the fewest minutes, where none has as few as were asked for."""
+    if question.wider is None:
+        return None
+    asked = days(question)
+    rooms = find_rooms(
+        question.wider,
+        question.wants,
+        starts_on=asked["starts_on"],
+        ends_on=asked["ends_on"],
+        now=clock.now(),
+        limit=1,
     )
+    return _room_line(question, rooms[0], []) if rooms else None
 
 
 def _villages_around(question: Question) -> VillagesAround:
-    """The next few villages with free rooms, nearest first; counted a handful at a time."""
+    """The next few villages with free rooms, in the search's order; counted a handful at a time.
+
+    Of villages that lie beyond its reach few houses are near enough to be looked at: those are one handful.
+    """
     first = number_from_query("vfrom", 0, 0, max(0, len(question.villages) - 1))
     asked, upto = days(question), first
     last = min(len(question.villages), first + MOST_VILLAGES_COUNTED)
     lines: list[VillageLine] = []
     while upto < last and len(lines) < VILLAGES_A_PAGE:
-        batch = question.villages[upto : min(upto + VILLAGES_A_PAGE, last)]
+        size = VILLAGES_A_PAGE if upto < question.inside else last
+        batch = question.villages[upto : min(upto + size, last)]
         counts = count_by_village(
             [village.code for village in batch],
             question.area,
@@ -189,9 +208,8 @@ def _villages_around(question: Question) -> VillagesAround:
         for village in batch:
             upto += 1
             if village.code in counts:
-                metres = question.metres_to(LatLon(village.lat, village.lon))
-                minutes = commute_minutes(metres, TravelMode.EBIKE, commute_rule())
-                lines.append(VillageLine(village, counts[village.code], minutes))
+                way = question.way.from_village(village.code, LatLon(village.lat, village.lon))
+                lines.append(VillageLine(village, counts[village.code], way))
             if len(lines) == VILLAGES_A_PAGE:
                 break
     return VillagesAround(lines, first, upto)
@@ -227,11 +245,25 @@ def _maps(question: Question, villages: VillagesAround) -> dict[str, svgmap.Map]
             for village in question.villages
         }.values()
     )
-    reach = question.area.reach_m
+    reach, reached = question.area.reach_m, _circles(question)
     return {
-        "desk": svgmap.draw(rings, spots, pin=near, reach_m=reach, places=places),
-        "phone": svgmap.draw(rings, spots, phone=True, pin=near, reach_m=reach, around=around),
+        "desk": svgmap.draw(rings, spots, pin=near, reach_m=reach, circles=reached, places=places),
+        "phone": svgmap.draw(
+            rings, spots, phone=True, pin=near, reach_m=reach, circles=reached, around=around
+        ),
     }
+
+
+def _circles(question: Question) -> list[svgmap.Circle]:
+    """Where houses count by where they stand: round the gate, or round each stop within reach."""
+    within = question.area.within
+    if within is None:
+        return []
+    names = {boarding.point: boarding.name for boarding in question.way.boardings}
+    return [
+        svgmap.Circle(one.centre.lon, one.centre.lat, one.reach_m, names[one.centre])
+        for one in within.circles
+    ]
 
 
 def village_url(code: str) -> str:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from qiantang_nest.accounts.rules import Permission
 from qiantang_nest.bookings.forms import HoldForm
+from qiantang_nest.bookings.queries.commute import minutes_of_houses
 from qiantang_nest.bookings.queries.holds import times_on
 from qiantang_nest.bookings.rules import Area, Ask, FreeRoom, OnRefusal
 from qiantang_nest.bookings.services.hold_rooms import (
@@ -32,8 +34,6 @@ from qiantang_nest.core.errors import DomainError, InvalidValue
 from qiantang_nest.core.i18n import _
 from qiantang_nest.core.web import actor
 from qiantang_nest.enterprises.queries import enterprise_of
-from qiantang_nest.geography.rules import TravelMode, commute_minutes
-from qiantang_nest.geography.views import commute_rule
 from qiantang_nest.occupancy.models import RoomTaken
 
 
@@ -87,9 +87,7 @@ def read_ask(question: Question) -> Ask:
     picked = picked_rooms()
     if picked:
         return Ask(Area(question.area.near), room_ids=tuple(sorted(picked)))
-    area = Area(
-        question.area.near, tuple(village.code for village in question.villages), question.area.reach_m
-    )
+    area = replace(question.area, village_codes=tuple(village.code for village in question.villages))
     typed = request.args.get("count", "").strip()
     if not (typed.isascii() and typed.isdigit() and len(typed) < 7):
         raise InvalidValue(
@@ -166,8 +164,7 @@ def _page(
         villages=[(names.get(code, code), owners[code], count) for code, count in per_village.most_common()],
         names=names,
         minutes=max(
-            (commute_minutes(room.far * 111_200, TravelMode.EBIKE, commute_rule()) for room in rooms),
-            default=None,
+            minutes_of_houses(question.way, list({room.house_id for room in rooms})).values(), default=None
         ),
         expires_at=clock.now() + timedelta(hours=times.hold_hours),
         times=times,

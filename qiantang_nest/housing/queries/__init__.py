@@ -8,7 +8,9 @@ from qiantang_nest.housing.queries.market import (
     lacks_of,
     neighbours_rent,
     on_market_condition,
+    on_offer_condition,
     open_major_hazards,
+    safe_house_condition,
 )
 from qiantang_nest.housing.queries.pages import (
     HOUSE_STATES,
@@ -82,6 +84,7 @@ __all__ = [
     "market_sums",
     "neighbours_rent",
     "on_market_condition",
+    "on_offer_condition",
     "open_hazards",
     "open_major_hazards",
     "owner_is_managed",
@@ -92,6 +95,7 @@ __all__ = [
     "rooms_losing_beds",
     "rooms_of",
     "rooms_visible_to",
+    "safe_house_condition",
     "search_houses",
     "search_owners",
     "waiting_links",

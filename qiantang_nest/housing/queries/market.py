@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, select
 
 from qiantang_nest.core.dated_rules import rule_on
 from qiantang_nest.core.db import db
@@ -57,23 +57,39 @@ def on_market_condition(
     Whether somebody has taken the room is the claims' business (``occupancy``).
 
     The days may be bind parameters, so that a statement can be built once and kept.
+    """
+    return and_(safe_house_condition(starts_on), on_offer_condition(starts_on, ends_on))
+
+
+def safe_house_condition(starts_on: date | ColumnElement[date]) -> ColumnElement[bool]:
+    """The part of ``on_market_condition`` that a row of House tells by itself."""
+    return and_(House.dangerous_since.is_(None), House.safe_until > starts_on)
+
+
+def on_offer_condition(
+    starts_on: date | ColumnElement[date],
+    ends_on: date | ColumnElement[date] | None = None,
+) -> ColumnElement[bool]:
+    """The rest of ``on_market_condition``, for a select of Listing ⋈ Room alone.
 
     Indexes: ``ix_listing_room_id_approved`` finds a room's listing, ``uq_house_document_number`` and
-    ``ix_hazard_open`` answer the two probes from the index alone; ``ix_house_place`` or
-    ``ix_room_village_code_id`` lead, depending on whether a place or a village was asked for.
+    ``ix_hazard_open`` answer the two probes from the index alone. States are written out, as a plan made for
+    any value may not use an index that holds one.
     """
     if ends_on is None:
         ends_on = starts_on + timedelta(days=1)
     return and_(
-        Listing.state == "approved",
+        Listing.state == literal_column("'approved'"),
         Listing.starts_on <= starts_on,
         Listing.ends_on >= ends_on,
         Room.removed_at.is_(None),
-        Room.beds > 0,
-        House.dangerous_since.is_(None),
-        House.safe_until > starts_on,
-        exists().where(HouseDocument.house_id == House.id),
-        ~exists().where(Hazard.house_id == House.id, Hazard.severity == "major", Hazard.closed_on.is_(None)),
+        Room.beds > literal_column("0"),
+        exists().where(HouseDocument.house_id == Room.house_id),
+        ~exists().where(
+            Hazard.house_id == Room.house_id,
+            Hazard.severity == literal_column("'major'"),
+            Hazard.closed_on.is_(None),
+        ),
     )
 
 

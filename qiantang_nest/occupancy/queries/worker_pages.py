@@ -11,10 +11,10 @@ from qiantang_nest.core.actor import Actor
 from qiantang_nest.core.crypto import lookup_hash
 from qiantang_nest.core.db import db
 from qiantang_nest.enterprises.models import Worker
-from qiantang_nest.enterprises.queries import open_worksites
+from qiantang_nest.enterprises.queries import open_worksites, way_to_work
 from qiantang_nest.geography.models import Village
 from qiantang_nest.geography.queries import commute_rule_on
-from qiantang_nest.geography.rules import LatLon, TravelMode, commute_minutes, geodesic_m
+from qiantang_nest.geography.rules import LatLon, TravelMode
 from qiantang_nest.housing.models import House, Room
 from qiantang_nest.occupancy.models import LeaseRoom, Registration, Stay, WorkerLink
 from qiantang_nest.occupancy.queries.beds import lease_rooms_visible_to
@@ -120,18 +120,17 @@ def _beds_of(stay: Stay, today: date) -> list[BedOfRoom]:
 
 
 def _ways(stay: Stay) -> list[Way]:
-    here = LatLon(stay.room.house.lat, stay.room.house.lon)
+    house = stay.room.house
+    here, pinned = LatLon(house.lat, house.lon), house.geo_precision == "house"
     rule = commute_rule_on(stay.starts_on)
     ways = []
     for site in open_worksites(stay.enterprise_id):
-        straight = geodesic_m(here, LatLon(site.lat, site.lon))
-        ways.append(
-            Way(
-                site.name,
-                commute_minutes(straight, TravelMode.EBIKE, rule),
-                commute_minutes(straight, TravelMode.WALK, rule),
-            )
+        ride, walk = (
+            way_to_work(site, mode, rule).from_house(house.village_code, here, pinned=pinned)
+            for mode in (TravelMode.EBIKE, TravelMode.WALK)
         )
+        if ride and walk:
+            ways.append(Way(site.name, ride.minutes, walk.minutes))
     return sorted(ways, key=lambda way: way.ebike_minutes)[:3]
 
 

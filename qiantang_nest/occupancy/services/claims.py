@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, text, update
 
-from qiantang_nest.core.db import db
+from qiantang_nest.core.db import array_literal, db
 from qiantang_nest.core.i18n import _
 from qiantang_nest.occupancy.models import RoomClaim, RoomTaken
 
@@ -21,10 +21,10 @@ def expire_stale_holds(*, room_ids: Sequence[int], now: datetime) -> None:
     """
     db.session.execute(
         text(
-            "UPDATE room_claim SET state = 'released' WHERE room_id = ANY(:room_ids)"
+            "UPDATE room_claim SET state = 'released' WHERE room_id = ANY(CAST(:room_ids AS bigint[]))"
             " AND state = 'held' AND held_until <= :now"
         ),
-        {"room_ids": list(room_ids), "now": now},
+        {"room_ids": array_literal(room_ids), "now": now},
     )
 
 
