@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, null, or_, select, union_all
 from sqlalchemy.orm import contains_eager, joinedload
 
 from qiantang_nest.accounts.rules import Role
@@ -79,20 +79,6 @@ def sheets_to_confirm(actor: Actor) -> Select[Handover]:
     return statement.order_by(Handover.id)
 
 
-def sheets_in_words(actor: Actor) -> Sequence[Any]:
-    """The sheets that wait for the actor, with the names of their rooms; few, one query."""
-    return db.session.execute(
-        sheets_to_confirm(actor)
-        .join(LeaseRoom, LeaseRoom.id == Handover.lease_room_id)
-        .join(Room, Room.id == LeaseRoom.room_id)
-        .join(House, House.id == Room.house_id)
-        .with_only_columns(
-            Handover.lease_room_id, Handover.moment, House.address.label("house"), Room.label.label("room")
-        )
-        .limit(10)
-    ).all()
-
-
 def held_over(actor: Actor, today: date) -> Select[LeaseRoom]:
     """Rooms past their agreed end that somebody still lives in, or that were never handed back.
 
@@ -118,6 +104,25 @@ def held_over(actor: Actor, today: date) -> Select[LeaseRoom]:
         )
         .order_by(LeaseRoom.ends_on, House.address, Room.label)
     )
+
+
+def rooms_in_words(actor: Actor, today: date) -> Sequence[Any]:
+    """What waits for an actor with few rooms, by name: sheets to confirm, then rooms held over; one query.
+
+    ``moment`` is that of the sheet, None of a room held over.
+    """
+    words = (House.address.label("house"), Room.label.label("room"))
+    sheets = (
+        sheets_to_confirm(actor)
+        .join(LeaseRoom, LeaseRoom.id == Handover.lease_room_id)
+        .join(Room, Room.id == LeaseRoom.room_id)
+        .join(House, House.id == Room.house_id)
+        .with_only_columns(Handover.lease_room_id, Handover.moment, *words)
+        .limit(10)
+        .subquery()
+    )
+    held = held_over(actor, today).with_only_columns(LeaseRoom.id, null(), *words).limit(10).subquery()
+    return db.session.execute(union_all(select(sheets), select(held))).all()
 
 
 @dataclass(frozen=True, slots=True)

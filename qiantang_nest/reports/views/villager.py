@@ -17,7 +17,7 @@ from qiantang_nest.core.templating import day, day_time, last_day, yuan
 from qiantang_nest.housing.models import Listing
 from qiantang_nest.housing.queries import current_listings, latest_link
 from qiantang_nest.occupancy.forms.leases import CHANGE_WORDS
-from qiantang_nest.occupancy.queries.handovers import held_over, sheets_in_words
+from qiantang_nest.occupancy.queries.handovers import rooms_in_words
 from qiantang_nest.occupancy.queries.lease_changes import changes_to_answer
 from qiantang_nest.occupancy.queries.leases import leases_to_sign
 from qiantang_nest.occupancy.queries.rooms import RoomToday, rooms_today
@@ -107,6 +107,7 @@ def _todos(
         )
         for change in db.session.execute(changes_to_answer(who)).scalars()
     ]
+    in_words = rooms_in_words(who, clock.business_date(now))
     found += [
         Todo(
             _("%(house)s %(room)s 房的交割单等您确认", house=sheet.house, room=sheet.room),
@@ -114,23 +115,19 @@ def _todos(
             url_for("occupancy.handover", lease_room_id=sheet.lease_room_id, moment=sheet.moment),
             _("看一看，再确认"),
         )
-        for sheet in sheets_in_words(who)
+        for sheet in in_words
+        if sheet.moment is not None
     ]
-    held = db.session.execute(held_over(who, clock.business_date(now))).scalars().all()
-    if held:
-        names = dict.fromkeys(
-            _("%(house)s %(room)s 房", house=one.room.house.address, room=one.room.label) for one in held
+    found += [
+        Todo(
+            _("%(house)s %(room)s 房到期没交还", house=held.house, room=held.room),
+            _("接着租就续租，走了就收房"),
+            url_for("occupancy.rooms_due_back"),
+            _("看一看怎么办"),
         )
-        found.append(
-            Todo(
-                _("%(room)s到期没交还", room=next(iter(names)))
-                if len(names) == 1
-                else _("%(n)s 间房到期没交还", n=len(names)),
-                _("接着租就续租，走了就收房"),
-                url_for("occupancy.rooms_due_back"),
-                _("看一看怎么办"),
-            )
-        )
+        for held in in_words
+        if held.moment is None
+    ]
     found += [
         Todo(
             _("%(name)s说付了您 %(amount)s", name=payment.enterprise.name, amount=yuan(payment.amount_fen)),
