@@ -21,13 +21,13 @@ from qiantang_nest.spreadsheets.rules.demands import (
     LAST,
     MODE,
     NIGHT_WOMEN,
-    PROBLEM,
     RENT,
     SITE,
     STARTS,
     read_rows,
     template_workbook,
 )
+from qiantang_nest.spreadsheets.rules.roster import PROBLEM
 from qiantang_nest.spreadsheets.services.demands import import_demands, try_demands
 from tests import factories
 from tests.bookings.test_block import text_of, token

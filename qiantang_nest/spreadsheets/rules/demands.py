@@ -23,6 +23,7 @@ from qiantang_nest.geography.rules import TravelMode
 from qiantang_nest.housing.rules import FEATURES, Feature, feature_label
 from qiantang_nest.spreadsheets.rules.cells import whole_of
 from qiantang_nest.spreadsheets.rules.roster import RawRow, read_day
+from qiantang_nest.spreadsheets.rules.roster import error_workbook as rows_to_mend
 
 MAX_ROWS = 200
 MAX_COLUMNS = 40
@@ -41,7 +42,6 @@ COLUMNS = (
     *(MODE, AREA, FLOOR, GROUND, FEATURE, UTILITIES, ONE_VILLAGE, SPARE, NOTE),
 )
 NEEDED = (SITE, STARTS, LAST)
-PROBLEM = "要改的地方"
 SHEET = "用房需求"
 
 HEADS = {
@@ -273,23 +273,7 @@ def template_workbook(sites: Sequence[str]) -> bytes:
 
 def error_workbook(rows: Sequence[RawRow], problems: Sequence[RowProblem]) -> bytes:
     """All rows as they were sent with what is to be mended beside each; it can be mended and sent again."""
-    by_row: dict[int, list[str]] = {}
-    for problem in problems:
-        words = f"{problem.column}：{problem.reason}" if problem.column else problem.reason
-        by_row.setdefault(problem.row, []).append(words)
-    heads = [*COLUMNS, PROBLEM]
-    return write_workbook(
-        [
-            Table(
-                SHEET,
-                [Column(head, width=60 if head == PROBLEM else _width(head)) for head in heads],
-                [
-                    [*(row.cells.get(head, "") for head in COLUMNS), "；".join(by_row.get(row.row, []))]
-                    for row in rows
-                ],
-            )
-        ]
-    )
+    return rows_to_mend(rows, problems, COLUMNS, SHEET, _width)
 
 
 def _width(head: str) -> int:

@@ -305,13 +305,22 @@ def template_workbook() -> bytes:
     )
 
 
+def width_of(head: str) -> int:
+    """Characters a column is wide."""
+    return {NUMBER: 22, COUPLE: 22, HOME: 30, HOUSE: 16}.get(head, 12)
+
+
 def error_workbook(
     rows: Sequence[RawRow],
     problems: Sequence[RowProblem],
     columns: Sequence[str] = COLUMNS,
     sheet: str = "花名册",
+    width: Callable[[str], int] = width_of,
 ) -> bytes:
-    """All rows as they were sent with what is to be mended beside each; it can be mended and sent again."""
+    """All rows as they were sent with what is to be mended beside each; it can be mended and sent again.
+
+    Of any sheet that is read into ``RawRow``.
+    """
     by_row: dict[int, list[str]] = {}
     for problem in problems:
         words = f"{problem.column}：{problem.reason}" if problem.column else problem.reason
@@ -321,7 +330,7 @@ def error_workbook(
         [
             Table(
                 sheet,
-                [Column(head, width=60 if head == PROBLEM else width_of(head)) for head in heads],
+                [Column(head, width=60 if head == PROBLEM else width(head)) for head in heads],
                 [
                     [*(row.cells.get(head, "") for head in columns), "；".join(by_row.get(row.row, []))]
                     for row in rows
@@ -329,11 +338,6 @@ def error_workbook(
             )
         ]
     )
-
-
-def width_of(head: str) -> int:
-    """Characters a column is wide."""
-    return {NUMBER: 22, COUPLE: 22, HOME: 30, HOUSE: 16}.get(head, 12)
 
 
 # --- between looking and saving -------------------------------------------------------------------
